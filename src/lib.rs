@@ -32,3 +32,4 @@ pub mod config;
 pub mod domain;
 pub mod engine;
 pub mod protocol;
+pub mod providers;
