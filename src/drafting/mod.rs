@@ -1,0 +1,22 @@
+//! L3: from a report to a draft, stage by stage.
+//!
+//! ```text
+//! checkout ─▶ context ─▶ model ─▶ check ─▶ publish
+//! git cache    rank and    ask for   apply or   commit, push,
+//! + worktree   pack files  a change  repair     draft PR
+//! ```
+//!
+//! [`run`] is the pipeline; the engine calls it, and whatever it wants kept goes through the engine's [`Reporter`]. Everything
+//! that judges (ranking, brief, answer, protected paths, the pull request's text) is pure; only `pipeline` and the
+//! drafters talk to `providers`. Dropping the future of a run stops its request or command and removes its worktree.
+
+mod answer;
+mod brief;
+mod context;
+mod error;
+mod job;
+mod protect;
+mod template;
+
+pub use error::DraftError;
+pub use job::{Artifact, Job, Previous, Reporter, Saved, SavedChange, Stop, Tools};
