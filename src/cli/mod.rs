@@ -100,7 +100,7 @@ fn run(cli: Cli) -> anyhow::Result<Code> {
 
 async fn run_async(command: Option<Command>, global: Global, server: ServerArgs) -> anyhow::Result<Code> {
     match command {
-        None => tui::run(&global, &server).await,
+        None => tui::run(&global, server).await,
         Some(Command::Serve(args)) => serve::run(args, &global, server).await,
         Some(Command::List(args)) => list::run(args, &global).await,
         Some(Command::Show(args)) => show::run(args, &global).await,
