@@ -91,7 +91,7 @@ impl Brief {
 
 /// The conversation, one turn longer: the answer that could not be used, and why.
 pub(super) fn repair(mut prompt: Prompt, answer: &str, problems: &[Problem]) -> Prompt {
-    let list: String = problems.iter().map(|p| format!("- {}\n", text::line(&p.to_string()))).collect();
+    let list = lines(problems.iter().map(|p| text::line(&p.to_string())));
     // The API refuses an empty turn.
     let answer = if answer.trim().is_empty() { "(no answer)" } else { answer };
     let says = |role, text: String| Message { role, blocks: vec![Block { text, cache: false }] };
@@ -115,7 +115,7 @@ fn report(report: &Report) -> String {
     let mut body = String::new();
     let mut field = |name: &str, value: &str| {
         if !value.trim().is_empty() {
-            body.push_str(&format!("{name}:\n{}\n\n", clip(value, MAX_FIELD)));
+            body.extend([name, ":\n", &clip(value, MAX_FIELD), "\n\n"]);
         }
     };
     field("what the agent needed", &report.what_i_needed);
@@ -168,28 +168,30 @@ fn left_out(context: &Context) -> String {
     if context.left_out.is_empty() {
         return "Every file that matches the report is shown above.\n".into();
     }
-    let named = context.left_out.iter().take(MAX_LEFT_OUT).map(|l| format!("- {} ({})\n", l.path, l.why));
-    let mut out: String = named.collect();
-    if context.left_out.len() > MAX_LEFT_OUT {
-        out.push_str(&format!("- and {} more with weaker matches\n", context.left_out.len() - MAX_LEFT_OUT));
-    }
-    out
+    let named = context.left_out.iter().take(MAX_LEFT_OUT).map(|l| format!("{} ({})", l.path, l.why));
+    let more = context.left_out.len().saturating_sub(MAX_LEFT_OUT);
+    let more = (more > 0).then(|| format!("and {more} more with weaker matches"));
+    lines(named.chain(more))
 }
 
 fn ranking(context: &Context) -> String {
     if context.ranked.is_empty() {
         return "No file matches the report's words.\n".into();
     }
-    let line = |f: &crate::protocol::read::RankedFile| {
-        format!("- {} ({})\n", f.path, text::clipped(&f.reasons.join("; "), 200))
-    };
-    context.ranked.iter().take(20).map(line).collect()
+    lines(context.ranked.iter().take(20).map(|f| format!("{} ({})", f.path, text::clipped(&f.reasons.join("; "), 200))))
+}
+
+/// A list with a hyphen before and a line break behind each item.
+fn lines(items: impl Iterator<Item = String>) -> String {
+    items.flat_map(|item| ["- ".to_owned(), item, "\n".to_owned()]).collect()
 }
 
 /// Puts text between two lines that it can't contain: both carry a number made from the text itself.
 fn fenced(tag: &str, attributes: &str, text: &str) -> String {
     let digest = Sha256::digest(text.as_bytes());
-    let seal: String = digest.iter().take(6).map(|b| format!("{b:02x}")).collect();
+    // Six bytes: nobody can write a text that contains a given 48 bits of its own digest.
+    let seal = digest.iter().take(6).fold(0_u64, |seal, byte| seal << 8 | u64::from(*byte));
+    let seal = format!("{seal:012x}");
     let space = if attributes.is_empty() { "" } else { " " };
     format!("<{tag}{space}{attributes} seal=\"{seal}\">\n{text}\n</{tag} seal=\"{seal}\">\n")
 }

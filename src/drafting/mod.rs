@@ -12,11 +12,19 @@
 
 mod answer;
 mod brief;
+mod command;
 mod context;
 mod error;
 mod job;
+mod model;
+mod pipeline;
 mod protect;
+mod publish;
+mod ready;
+mod tail;
 mod template;
 
 pub use error::DraftError;
 pub use job::{Artifact, Job, Previous, Reporter, Saved, SavedChange, Stop, Tools};
+pub use pipeline::{dry_run, run};
+pub use ready::{defaults, missing, missing_configuration};

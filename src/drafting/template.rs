@@ -13,16 +13,9 @@ pub(super) fn fill(template: &str, values: &[(&str, &str)]) -> String {
             let name = &after[..close];
             values.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value, &after[close + 2..]))
         });
-        match value {
-            Some((value, behind)) => {
-                out.push_str(value);
-                rest = behind;
-            }
-            None => {
-                out.push_str("{{");
-                rest = after;
-            }
-        }
+        let (text, behind) = value.unwrap_or(("{{", after));
+        out.push_str(text);
+        rest = behind;
     }
     out.push_str(rest);
     out

@@ -6,26 +6,27 @@
 
 mod clock;
 mod feed;
+mod jobs;
 mod lock;
 mod settings;
 
 pub use clock::Clock;
 pub use lock::{LockError, OwnerInfo, owner};
 
-use crate::config::{Config, Secrets, SecretsPatch};
+use crate::config::{Config, Secrets};
 use crate::domain::draft::Draft;
 use crate::domain::id::{CommandId, DraftId, FeedbackId, NoteId};
 use crate::domain::time::{DAY, Millis};
-use crate::protocol::read::{
-    Detail, DraftDetail, DryRun, Facets, Hello, Page, PageRequest, Row, SettingsView, Snapshot, Stats,
-};
+use crate::protocol::read::{Detail, DraftDetail, Facets, Hello, Page, PageRequest, Row, Snapshot, Stats};
 use crate::protocol::{Actor, Command, Door, PROTOCOL_VERSION, Receipt, Refusal, RefusalKind, Seq, Signal};
+use crate::providers::http::Http;
 use crate::store::{Change, Options, Store, StoreError, Write, Written};
 use feed::ProgressBoard;
 use futures::stream::BoxStream;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 /// How often an owner looks whether another process has committed; a look costs microseconds.
@@ -80,6 +81,11 @@ struct Inner {
     secrets: RwLock<Arc<Secrets>>,
     /// The last counts and the log position they are true for.
     stats: Mutex<Option<(Seq, Stats)>>,
+    http: Http,
+    /// Draft runs at the same time.
+    places: Semaphore,
+    /// Draft runs of this process, waiting ones included.
+    jobs: watch::Sender<usize>,
     closing: CancellationToken,
     lock: Mutex<Option<lock::Lock>>,
 }
@@ -116,6 +122,9 @@ impl Engine {
         let engine = Self {
             inner: Arc::new(Inner {
                 secrets: RwLock::new(Arc::clone(&options.secrets)),
+                http: Http::new(),
+                places: Semaphore::new(options.config.draft.parallel.max(1)),
+                jobs: watch::channel(0).0,
                 options,
                 store,
                 progress: ProgressBoard::new(),
@@ -133,6 +142,7 @@ impl Engine {
         if matches!(self.inner.options.mode, Mode::Owner { .. }) {
             let before = self.now().minus(LOG_KEEP_MS);
             self.write(None, Actor::new(Door::Engine, ""), Change::PruneLog { before, keep: LOG_KEEP }).await?;
+            self.resume_runs().await?;
         }
         Ok(())
     }
@@ -159,9 +169,10 @@ impl Engine {
                 Change::InsertNote { id: NoteId::trusted(new_id()), feedback, content: content.into() }
             }
             Command::SetReviewed { feedback, reviewed } => Change::SetReviewed { feedback, reviewed },
-            Command::StartDraft { .. } | Command::CancelDraft { .. } => {
-                return Err(Refusal::new(RefusalKind::Unconfigured, "drafting is not configured"));
+            Command::StartDraft { feedback, force, drafter, target } => {
+                return self.start_draft(id, actor, jobs::Wanted { feedback, force, drafter, target }).await;
             }
+            Command::CancelDraft { draft } => Change::CancelDraft { draft },
             Command::SaveSettings { settings } => Change::PutSettings(settings::pairs(settings)?),
         };
         let written = self.write(Some(id), actor, change).await.map_err(refusal)?;
@@ -256,17 +267,11 @@ impl Engine {
         self.inner.store.until_indexed().await;
     }
 
-    /// The checkout and context stages of a draft, and nothing after them.
-    pub async fn dry_run(&self, _id: &FeedbackId) -> Result<DryRun, Refusal> {
-        Err(Refusal::new(RefusalKind::Unconfigured, "drafting is not configured"))
-    }
-
-    /// Waits until no draft run is queued or running.
-    pub async fn until_idle(&self) {}
-
-    /// Stops jobs, finishes writes, closes the file and gives the lock back.
+    /// Stops jobs, finishes writes, closes the file and gives the lock back. Runs that are stopped by this go on when the next
+    /// owner opens the database.
     pub async fn close(&self) {
         self.inner.closing.cancel();
+        self.until_idle().await;
         self.inner.store.close().await;
         self.inner.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
@@ -292,6 +297,7 @@ fn receipt(written: Written) -> Receipt {
 }
 
 /// The store's errors in the words of the protocol.
+#[expect(clippy::needless_pass_by_value, reason = "used as `map_err(refusal)`")]
 fn refusal(e: StoreError) -> Refusal {
     let kind = match &e {
         StoreError::NotFound { .. } => RefusalKind::NotFound,

@@ -3,11 +3,13 @@
 //! `config.toml` wins where it says something; the stored settings fill in the repository, branch and model it leaves open.
 
 use super::{Engine, refusal};
-use crate::config::{AnthropicConfig, Config, Repository, Secrets, SecretsPatch, Source};
+use crate::config::{AnthropicConfig, Config, Repository, Secrets, SecretsError, SecretsPatch, Source, mask};
 use crate::domain::draft::DrafterKind;
 use crate::domain::feedback::FieldError;
+use crate::drafting;
 use crate::protocol::read::SettingsView;
 use crate::protocol::{Refusal, RefusalKind, SettingsPatch};
+use secrecy::SecretString;
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
@@ -79,8 +81,8 @@ fn effective(config: &Config, stored: &BTreeMap<String, String>) -> Config {
     config
 }
 
-fn masked(_key: Option<&secrecy::SecretString>) -> String {
-    String::new()
+fn masked(key: Option<&SecretString>) -> String {
+    key.map(mask).unwrap_or_default()
 }
 
 impl Engine {
@@ -98,7 +100,8 @@ impl Engine {
         let config = self.effective_config().await?;
         let secrets = self.secrets();
         let repository = config.repositories.iter().find(|r| r.server == "*").or(config.repositories.first());
-        let missing: Vec<String> = Vec::new();
+        let server = repository.map_or("*", |r| r.server.as_str());
+        let missing = drafting::missing_configuration(&config, &secrets, server);
         Ok(SettingsView {
             github_repo: repository.map_or_else(String::new, |r| match &r.source {
                 Source::Github(slug) => slug.clone(),
@@ -116,7 +119,19 @@ impl Engine {
     }
 
     /// Writes keys to `secrets.env`; they never pass through a command, an event or the database.
-    pub async fn save_secrets(&self, _patch: SecretsPatch) -> Result<(), Refusal> {
+    pub async fn save_secrets(&self, patch: SecretsPatch) -> Result<(), Refusal> {
+        let path = self.inner.options.secrets_file.clone();
+        let patched = Arc::new(self.secrets().patched(&patch));
+        let saved = tokio::task::spawn_blocking(move || Secrets::save(&path, &patch)).await;
+        match saved {
+            Ok(Ok(())) => {}
+            Ok(Err(e @ SecretsError::IllegalValue { .. })) => {
+                return Err(Refusal::new(RefusalKind::Invalid, e.to_string()));
+            }
+            Ok(Err(e)) => return Err(Refusal::new(RefusalKind::Storage, e.to_string())),
+            Err(e) => return Err(Refusal::new(RefusalKind::Storage, format!("saving the keys died: {e}"))),
+        }
+        *self.inner.secrets.write().unwrap_or_else(PoisonError::into_inner) = patched;
         Ok(())
     }
 }

@@ -81,6 +81,18 @@ impl Store {
         self.read(move |conn| draft_detail(conn, &id)).await
     }
 
+    /// A run without its history.
+    pub async fn draft_head(&self, id: &DraftId) -> Result<Draft, StoreError> {
+        let id = id.clone();
+        self.read(move |conn| {
+            let sql =
+                format!("SELECT {DRAFT_COLUMNS} FROM drafts d JOIN feedback f ON f.n = d.feedback_n WHERE d.id = ?1");
+            let found = conn.prepare_cached(&sql)?.query_row([id.as_str()], rows::draft).optional()?;
+            found.ok_or_else(|| StoreError::NotFound { what: "draft", id: id.to_string() })
+        })
+        .await
+    }
+
     /// A stored piece of a run.
     pub async fn artifact(&self, id: &DraftId, name: ArtifactName) -> Result<Option<String>, StoreError> {
         let id = id.clone();

@@ -12,6 +12,9 @@ use crate::domain::time::Millis;
 use crate::protocol::{Actor, EventKind, Made, Seq};
 use rusqlite::{Connection, OptionalExtension, params};
 
+/// Longest log of a run that is kept, in characters.
+const MAX_LOG_CHARS: i64 = 1_000_000;
+
 /// One change with its sender.
 #[derive(Debug)]
 pub struct Write {
@@ -65,7 +68,22 @@ pub enum Change {
         name: ArtifactName,
         content: String,
     },
-    AddUsage {
+    /// Adds to what the run printed; the oldest part goes when it is too long.
+    AppendLog {
+        draft: DraftId,
+        text: String,
+    },
+    /// Ends a run that is queued or running, wherever it is just now.
+    CancelDraft {
+        draft: DraftId,
+    },
+    /// The same, because something went wrong.
+    FailDraft {
+        draft: DraftId,
+        reason: String,
+    },
+    /// All that the run has used so far.
+    SetUsage {
         draft: DraftId,
         usage: Usage,
     },
@@ -101,7 +119,13 @@ pub(super) fn apply(tx: &Connection, write: &Write) -> Result<Written, StoreErro
         Change::MoveDraft { draft, to } => w.move_draft(draft, to),
         Change::AddDetail { draft, stage, line } => w.add_detail(draft, *stage, line),
         Change::SaveArtifact { draft, name, content } => w.save_artifact(draft, *name, content),
-        Change::AddUsage { draft, usage } => w.add_usage(draft, *usage),
+        Change::AppendLog { draft, text } => w.append_log(draft, text),
+        Change::CancelDraft { draft } => w.end_draft(draft, |stage| DraftState::Cancelled { stage }),
+        Change::FailDraft { draft, reason } => w.end_draft(draft, |stage| DraftState::Failed {
+            stage: stage.unwrap_or(Stage::Checkout),
+            reason: reason.clone(),
+        }),
+        Change::SetUsage { draft, usage } => w.set_usage(draft, *usage),
         Change::PutSettings(pairs) => w.put_settings(pairs),
         Change::PruneLog { before, keep } => {
             log::prune(tx, *before, *keep)?;
@@ -336,11 +360,27 @@ impl Writing<'_> {
         self.nothing()
     }
 
-    fn add_usage(&self, id: &DraftId, usage: Usage) -> Result<Written, StoreError> {
+    fn append_log(&self, id: &DraftId, text: &str) -> Result<Written, StoreError> {
         let n = self.draft_n(id)?;
         self.tx.execute(
-            "UPDATE drafts SET input_tokens = input_tokens + ?2, output_tokens = output_tokens + ?3,
-                 cached_tokens = cached_tokens + ?4 WHERE n = ?1",
+            "INSERT INTO draft_artifacts (draft_n, name, content) VALUES (?1, 'log', ?2)
+             ON CONFLICT (draft_n, name) DO UPDATE SET content = substr(content || excluded.content, -?3)",
+            params![n, text, MAX_LOG_CHARS],
+        )?;
+        self.nothing()
+    }
+
+    /// Moves a run to an end that depends on the stage it is in, decided inside the transaction.
+    fn end_draft(&self, id: &DraftId, end: impl Fn(Option<Stage>) -> DraftState) -> Result<Written, StoreError> {
+        let n = self.draft_n(id)?;
+        let stage = reads::draft_by_number(self.tx, n)?.and_then(|draft| draft.state.stage());
+        self.move_draft(id, &end(stage))
+    }
+
+    fn set_usage(&self, id: &DraftId, usage: Usage) -> Result<Written, StoreError> {
+        let n = self.draft_n(id)?;
+        self.tx.execute(
+            "UPDATE drafts SET input_tokens = ?2, output_tokens = ?3, cached_tokens = ?4 WHERE n = ?1",
             params![n, usage.input_tokens, usage.output_tokens, usage.cached_tokens],
         )?;
         self.nothing()

@@ -89,7 +89,7 @@ pub(super) fn by_path(path: &RepoPath) -> Kind {
     if below(VENDORED) {
         return Kind::Vendored;
     }
-    if below(BUILT) || is_generated_name(name, stem) {
+    if below(BUILT) || is_generated_name(stem, &extension) {
         return Kind::Generated;
     }
     if MANIFESTS.contains(&name) {
@@ -105,11 +105,11 @@ pub(super) fn by_path(path: &RepoPath) -> Kind {
     if DOC.contains(&extension.as_str()) || is_doc_name { Kind::Doc } else { Kind::Source }
 }
 
-fn is_generated_name(name: &str, stem: &str) -> bool {
-    let minified = stem.ends_with(".min") || stem.ends_with("-min") || name.ends_with(".map");
-    let compiled =
-        stem.ends_with("_pb2") || stem.ends_with("_pb2_grpc") || stem.ends_with(".pb") || stem.ends_with(".g");
-    minified || compiled
+fn is_generated_name(stem: &str, extension: &str) -> bool {
+    let stem = stem.to_ascii_lowercase();
+    // `app.min.js`, `api.pb.go`, `model.g.dart`: the mark is a second extension.
+    let marked = stem.rsplit_once('.').is_some_and(|(_, mark)| matches!(mark, "min" | "pb" | "g"));
+    marked || extension == "map" || ["-min", "_pb2", "_pb2_grpc"].iter().any(|end| stem.ends_with(end))
 }
 
 fn is_test_name(stem: &str) -> bool {

@@ -31,7 +31,6 @@ pub(super) enum ToolUse {
 #[derive(Debug, Clone)]
 pub(super) struct Stats {
     pub(super) kind: Kind,
-    pub(super) bytes: usize,
     pub(super) words: u32,
     /// Term and count, in the order of the query's terms.
     pub(super) hits: Vec<(u16, u32)>,
@@ -110,7 +109,7 @@ impl<'a> Scanner<'a> {
             }
         }
         let hits = self.counts.iter().enumerate().filter(|(_, n)| **n > 0).map(|(t, n)| (t as u16, *n)).collect();
-        Stats { kind, bytes: text.len(), words, hits, tools }
+        Stats { kind, words, hits, tools }
     }
 
     fn hit(&mut self, identifier: &str) -> Option<&Hit> {

@@ -78,16 +78,17 @@ impl Directory {
         let indent = "  ".repeat(depth);
         for (name, directory) in &self.directories {
             let files = if directory.count == 1 { "file" } else { "files" };
-            out.push_str(&format!("{indent}{name}/ ({} {files})\n", directory.count));
+            out.extend([&indent, name, "/ (", &directory.count.to_string(), " ", files, ")\n"]);
             if directory.open {
                 directory.draw(depth + 1, out);
             }
         }
         for name in self.files.iter().take(MAX_FILES_LISTED) {
-            out.push_str(&format!("{indent}{name}\n"));
+            out.extend([&indent, name, "\n"]);
         }
         if self.files.len() > MAX_FILES_LISTED {
-            out.push_str(&format!("{indent}[{} more files]\n", self.files.len() - MAX_FILES_LISTED));
+            let more = (self.files.len() - MAX_FILES_LISTED).to_string();
+            out.extend([&indent, "[", &more, " more files]\n"]);
         }
     }
 }

@@ -213,7 +213,7 @@ pub(super) fn stem(word: &str) -> String {
     if !w.ends_with("ss") && !w.ends_with("us") && !w.ends_with("is") {
         w = w.strip_suffix('s').filter(|s| s.len() >= 3).unwrap_or(w);
     }
-    for ending in ["ation", "ing", "ion", "ed", "er", "or"] {
+    for ending in ["ation", "ing", "ion", "ed"] {
         if let Some(rest) = w.strip_suffix(ending).filter(|s| s.len() >= 4) {
             w = rest;
             break;

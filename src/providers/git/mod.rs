@@ -1,8 +1,22 @@
-//! Repositories, by way of the `git` command.
-use super::ProviderError;
-use crate::domain::change::{Existing, Plan, RepoPath};
+//! Repositories, by way of the `git` command: fetched into a cache, changed in a work tree of their own, pushed as a branch.
+//!
+//! [`GitCache`] keeps one bare mirror for each remote and makes a [`Worktree`] for each run. [`command`] is the one place that
+//! starts git, [`remote`] the one that knows addresses and tokens, [`beneath`] the one that touches files. The user's own
+//! checkout is only ever read from, and given a new branch.
+
+mod beneath;
+mod cache;
+mod command;
+mod remote;
+mod worktree;
+
+use crate::domain::change::RepoPath;
 use secrecy::SecretString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+
+pub use cache::GitCache;
+pub(super) use remote::TOKEN_VARIABLE;
+pub use worktree::Worktree;
 
 /// Where a repository comes from and where the finished branch goes.
 #[derive(Debug, Clone)]
@@ -21,72 +35,4 @@ pub struct TrackedFile {
     pub mode: u32,
     /// In bytes; 0 for a submodule.
     pub size: u64,
-}
-
-/// Copies of repositories, kept between runs.
-#[derive(Debug, Clone)]
-pub struct GitCache {}
-
-impl GitCache {
-    pub fn new(_cache_dir: PathBuf) -> Self {
-        Self {}
-    }
-    pub async fn checkout(
-        &self,
-        _remote: &Remote,
-        _branch: Option<&str>,
-        _work_id: &str,
-    ) -> Result<Worktree, ProviderError> {
-        Err(ProviderError::config("in the making"))
-    }
-}
-
-/// A work tree of its own for one run.
-#[derive(Debug)]
-pub struct Worktree {
-    root: PathBuf,
-}
-
-impl Worktree {
-    /// The directory; a coding agent runs here.
-    pub fn root(&self) -> &Path {
-        &self.root
-    }
-    /// The commit that was checked out.
-    pub fn base_commit(&self) -> &str {
-        ""
-    }
-    /// The branch it is from: the base of a pull request.
-    pub fn base_branch(&self) -> &str {
-        ""
-    }
-    pub async fn files(&self) -> Result<Vec<TrackedFile>, ProviderError> {
-        Ok(Vec::new())
-    }
-    /// How many tracked names are no valid [`RepoPath`] and so not in [`Self::files`].
-    pub fn left_out(&self) -> usize {
-        0
-    }
-    pub fn read(&self, _path: &RepoPath) -> Existing {
-        Existing::Missing
-    }
-    pub async fn apply(&self, _plan: &Plan) -> Result<(), ProviderError> {
-        Ok(())
-    }
-    pub async fn diff(&self) -> Result<String, ProviderError> {
-        Ok(String::new())
-    }
-    pub async fn changed(&self) -> Result<Vec<RepoPath>, ProviderError> {
-        Ok(Vec::new())
-    }
-    /// Commits everything that changed; returns the commit's id.
-    pub async fn commit(&self, _branch: &str, _message: &str, _author: (&str, &str)) -> Result<String, ProviderError> {
-        Ok(String::new())
-    }
-    pub async fn push(&self, _branch: &str) -> Result<(), ProviderError> {
-        Ok(())
-    }
-    pub async fn remove(self) -> Result<(), ProviderError> {
-        Ok(())
-    }
 }
