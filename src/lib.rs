@@ -31,4 +31,5 @@ pub mod client;
 pub mod config;
 pub mod domain;
 pub mod engine;
+pub mod http;
 pub mod protocol;
