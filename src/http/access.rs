@@ -8,6 +8,7 @@ use super::error::{ApiError, with_common_headers};
 use super::limits::MAX_BODY_BYTES;
 use crate::config::{Secrets, ServerConfig};
 use axum::extract::{Request, State};
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -76,7 +77,7 @@ impl Access {
         };
         let mut checked = None;
         let named = headers.get_all(header::HOST).iter().map(|h| h.to_str().unwrap_or_default());
-        for host in named.chain(uri.authority().map(|a| a.as_str())) {
+        for host in named.chain(uri.authority().map(Authority::as_str)) {
             if !host_of(host).is_some_and(|name| self.answers_to(name)) {
                 return Err(refused());
             }

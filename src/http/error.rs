@@ -163,7 +163,6 @@ pub(super) async fn wrong_method() -> ApiError {
 }
 
 /// A handler panicked: a fault of ours. The panic hook has logged it; the client learns no more than that.
-#[expect(clippy::needless_pass_by_value, reason = "the signature that tower-http's catch-panic layer asks for")]
 pub(super) fn panicked(_payload: Box<dyn Any + Send>) -> Response {
     let sentence = "the server made a mistake and could not answer; its log has the details";
     with_common_headers(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, sentence).into_response())

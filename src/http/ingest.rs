@@ -57,14 +57,11 @@ impl FromRequestParts<App> for IdempotencyKey {
 
     async fn from_request_parts(parts: &mut Parts, _app: &App) -> Result<Self, ApiError> {
         let Some(value) = parts.headers.get("idempotency-key") else { return Ok(Self(None)) };
-        let parsed = value.to_str().ok().and_then(|text| CommandId::parse(text).ok());
-        match parsed {
-            Some(id) => Ok(Self(Some(id))),
-            None => {
-                let msg = "must be 1 to 128 printable ASCII characters without spaces, such as a UUID";
-                Err(ApiError::fault("header", "Idempotency-Key", "format", msg))
-            }
-        }
+        let key = value.to_str().ok().and_then(|text| CommandId::parse(text).ok()).ok_or_else(|| {
+            let msg = "must be 1 to 128 printable ASCII characters without spaces, such as a UUID";
+            ApiError::fault("header", "Idempotency-Key", "format", msg)
+        })?;
+        Ok(Self(Some(key)))
     }
 }
 

@@ -93,23 +93,19 @@ impl Fields {
     }
 
     pub(super) fn string(&mut self, field: &str) -> Option<String> {
-        match self.take(field)? {
-            Value::String(text) => Some(text),
-            _ => {
-                self.fault(field, "type", "must be a string");
-                None
-            }
+        if let Value::String(text) = self.take(field)? {
+            return Some(text);
         }
+        self.fault(field, "type", "must be a string");
+        None
     }
 
     pub(super) fn boolean(&mut self, field: &str) -> Option<bool> {
-        match self.take(field)? {
-            Value::Bool(yes) => Some(yes),
-            _ => {
-                self.fault(field, "type", "must be true or false");
-                None
-            }
+        if let Value::Bool(yes) = self.take(field)? {
+            return Some(yes);
         }
+        self.fault(field, "type", "must be true or false");
+        None
     }
 
     fn take(&mut self, field: &str) -> Option<Value> {
