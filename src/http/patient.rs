@@ -9,10 +9,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
-/// How long a peer may go on sending after our last byte.
+/// How long a peer may go on sending after our last byte, and how long it may be silent in that time.
 const FAREWELL: Duration = Duration::from_secs(1);
+const SILENCE: Duration = Duration::from_millis(100);
 /// How much of it is thrown away before the socket is closed anyway.
 const FAREWELL_BYTES: usize = 8 * 1024 * 1024;
 
@@ -23,8 +24,31 @@ pub(super) struct Patient<S> {
     limit: Duration,
     /// Runs while a write stands still.
     stalled: Option<Pin<Box<Sleep>>>,
-    /// Runs from the moment our side is closed; with the bytes thrown away since.
-    farewell: Option<(Pin<Box<Sleep>>, usize)>,
+    /// Begins when our side is closed.
+    farewell: Option<Farewell>,
+}
+
+/// The time between closing our side and closing the socket.
+#[derive(Debug)]
+struct Farewell {
+    silence: Pin<Box<Sleep>>,
+    end: Instant,
+    bytes: usize,
+}
+
+impl Farewell {
+    fn new() -> Self {
+        Self { silence: Box::pin(sleep(SILENCE)), end: Instant::now() + FAREWELL, bytes: 0 }
+    }
+
+    fn heard(&mut self, bytes: usize) {
+        self.bytes += bytes;
+        self.silence.as_mut().reset(self.end.min(Instant::now() + SILENCE));
+    }
+
+    fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
+        self.bytes >= FAREWELL_BYTES || self.silence.as_mut().poll(cx).is_ready()
+    }
 }
 
 impl<S> Patient<S> {
@@ -80,12 +104,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Patient<S> {
         if this.farewell.is_none() {
             ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
         }
-        let (timer, heard) = this.farewell.get_or_insert_with(|| (Box::pin(sleep(FAREWELL)), 0));
+        let farewell = this.farewell.get_or_insert_with(Farewell::new);
         let mut waste = [0_u8; 4096];
-        while *heard < FAREWELL_BYTES && timer.as_mut().poll(cx).is_pending() {
+        while !farewell.is_over(cx) {
             let mut buf = ReadBuf::new(&mut waste);
             match ready!(Pin::new(&mut this.stream).poll_read(cx, &mut buf)) {
-                Ok(()) if !buf.filled().is_empty() => *heard += buf.filled().len(),
+                Ok(()) if !buf.filled().is_empty() => farewell.heard(buf.filled().len()),
                 // Closed or broken on the other side: nothing more to wait for.
                 Ok(()) | Err(_) => break,
             }

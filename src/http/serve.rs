@@ -122,6 +122,7 @@ async fn connection(
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head)
         .max_buf_size(MAX_HEAD_BYTES)
+        .max_header_size(MAX_HEAD_BYTES)
         .serve_connection(TokioIo::new(Patient::new(stream, limits.stalled)), service);
     tokio::pin!(serving);
     let mut finishing = false;
