@@ -21,7 +21,7 @@ use axum::response::Response;
 use axum::response::sse::Event;
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, stream};
-use serde_json::json;
+use serde_json::{Value, json};
 
 pub(super) async fn draft_pr(
     State(app): State<App>,
@@ -47,21 +47,19 @@ pub(super) async fn draft_pr(
     }
 }
 
-/// A run being told: what was said of it so far.
+/// A run being told.
 struct Story {
     engine: Engine,
     draft: DraftId,
     signals: BoxStream<'static, Signal>,
-    /// For each stage that was announced, the number of its details told.
-    told: Vec<usize>,
-    ended: bool,
+    told: Told,
 }
 
 impl Story {
     fn new(engine: Engine, draft: DraftId, seq: Seq) -> Self {
         // From before the run's first event, so that there is a signal at once even when the run is over already.
         let signals = engine.watch(Seq(seq.0 - 1));
-        Self { engine, draft, signals, told: Vec::new(), ended: false }
+        Self { engine, draft, signals, told: Told::default() }
     }
 
     fn events(self) -> impl Stream<Item = Event> + Send {
@@ -70,15 +68,16 @@ impl Story {
 
     /// Waits for something about this run and tells what is new; the end after its end.
     async fn next(mut self) -> Option<(Vec<Event>, Self)> {
-        if self.ended {
+        if self.told.ended {
             return None;
         }
         while let Some(signal) = self.signals.next().await {
             if self.concerns(&signal) {
-                let events = match self.engine.draft(&self.draft).await {
-                    Ok(detail) => self.news(&detail),
-                    Err(refusal) => self.end(sse::event("error", &refusal.detail)),
+                let news = match self.engine.draft(&self.draft).await {
+                    Ok(now) => self.told.news(&now),
+                    Err(refusal) => vec![self.told.last("error", json!(refusal.detail))],
                 };
+                let events = news.iter().map(|(name, data)| sse::event(name, data)).collect();
                 return Some((events, self));
             }
         }
@@ -92,32 +91,125 @@ impl Story {
             Signal::Reset => true,
         }
     }
+}
 
-    fn end(&mut self, last: Event) -> Vec<Event> {
-        self.ended = true;
-        vec![last]
+/// The name and the data of one event.
+type Line = (&'static str, Value);
+
+/// What was said of a run so far.
+#[derive(Debug, Default)]
+struct Told {
+    /// For each stage that was announced, the number of its details told.
+    details: Vec<usize>,
+    ended: bool,
+}
+
+impl Told {
+    /// What `now` has that was not told.
+    fn news(&mut self, now: &DraftDetail) -> Vec<Line> {
+        let mut lines = Vec::new();
+        for (i, record) in now.stages.iter().enumerate() {
+            if i == self.details.len() {
+                lines.push(("step", json!(record.stage.title())));
+                self.details.push(0);
+            }
+            lines.extend(record.details.iter().skip(self.details[i]).map(|line| ("detail", json!(line))));
+            self.details[i] = record.details.len().max(self.details[i]);
+        }
+        match &now.draft.state {
+            DraftState::Queued | DraftState::Running { .. } => {}
+            DraftState::Published { published } => {
+                lines.push(self.last("done", json!({"pr_url": published.pr_url, "branch": published.branch})));
+            }
+            DraftState::Failed { reason, .. } => lines.push(self.last("error", json!(reason))),
+            DraftState::Cancelled { .. } => {
+                lines.push(self.last("error", json!("the draft was cancelled; start it again when you want it")));
+            }
+        }
+        lines
     }
 
-    fn news(&mut self, now: &DraftDetail) -> Vec<Event> {
-        let mut events = Vec::new();
-        for (i, record) in now.stages.iter().enumerate() {
-            if i == self.told.len() {
-                events.push(sse::event("step", &record.stage.title()));
-                self.told.push(0);
-            }
-            events.extend(record.details.iter().skip(self.told[i]).map(|line| sse::event("detail", line)));
-            self.told[i] = record.details.len().max(self.told[i]);
+    fn last(&mut self, name: &'static str, data: Value) -> Line {
+        self.ended = true;
+        (name, data)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::draft::{Draft, DrafterKind, Published, Stage, StageRecord, TargetKind, Usage};
+    use crate::domain::id::FeedbackId;
+    use crate::domain::time::Millis;
+
+    fn run(state: DraftState, stages: &[(Stage, &[&str])]) -> DraftDetail {
+        let draft = Draft {
+            id: DraftId::trusted("d"),
+            feedback_id: FeedbackId::trusted("f"),
+            headline: String::new(),
+            server_name: String::new(),
+            number: 1,
+            state,
+            drafter: DrafterKind::Command,
+            model: String::new(),
+            target: TargetKind::Local,
+            created_at: Millis(0),
+            updated_at: Millis(0),
+            usage: Usage::default(),
+        };
+        let record = |(stage, details): &(Stage, &[&str])| StageRecord {
+            stage: *stage,
+            started_at: Millis(0),
+            ended_at: None,
+            details: details.iter().map(|d| (*d).to_owned()).collect(),
+        };
+        let stages = stages.iter().map(record).collect();
+        DraftDetail { draft, stages, files: Vec::new(), diff: String::new(), log: String::new() }
+    }
+
+    fn running(stage: Stage) -> DraftState {
+        DraftState::Running { stage }
+    }
+
+    #[test]
+    fn everything_is_told_once_and_in_order() {
+        let published = Published {
+            branch: "patchwork/x".into(),
+            commit: "c".into(),
+            pr_url: "https://x/1".into(),
+            repository: "o/r".into(),
+        };
+        let mut told = Told::default();
+        assert_eq!(told.news(&run(DraftState::Queued, &[])), []);
+        let now = run(running(Stage::Checkout), &[(Stage::Checkout, &["cloned"])]);
+        assert_eq!(told.news(&now), [("step", json!("Check out the repository")), ("detail", json!("cloned"))]);
+        assert_eq!(told.news(&now), [], "a second signal for the same state has nothing new");
+        let stages: &[(Stage, &[&str])] =
+            &[(Stage::Checkout, &["cloned", "at c0ffee"]), (Stage::Context, &["a \u{1b}[31m"])];
+        assert_eq!(
+            told.news(&run(DraftState::Published { published }, stages)),
+            [
+                ("detail", json!("at c0ffee")),
+                ("step", json!("Choose the files that matter")),
+                ("detail", json!("a \u{1b}[31m")),
+                ("done", json!({"pr_url": "https://x/1", "branch": "patchwork/x"})),
+            ]
+        );
+        assert!(told.ended);
+    }
+
+    #[test]
+    fn a_run_that_is_over_is_told_whole_and_ends() {
+        for (state, word) in [
+            (DraftState::Failed { stage: Stage::Model, reason: "out of credit".into() }, "out of credit"),
+            (DraftState::Cancelled { stage: None }, "cancelled"),
+        ] {
+            let mut told = Told::default();
+            let lines = told.news(&run(state, &[(Stage::Checkout, &["cloned"])]));
+            let names: Vec<_> = lines.iter().map(|(name, _)| *name).collect();
+            assert_eq!(names, ["step", "detail", "error"]);
+            assert!(lines[2].1.as_str().unwrap().contains(word));
+            assert!(told.ended);
         }
-        events.extend(match &now.draft.state {
-            DraftState::Queued | DraftState::Running { .. } => Vec::new(),
-            DraftState::Published { published } => {
-                self.end(sse::event("done", &json!({"pr_url": published.pr_url, "branch": published.branch})))
-            }
-            DraftState::Failed { reason, .. } => self.end(sse::event("error", reason)),
-            DraftState::Cancelled { .. } => {
-                self.end(sse::event("error", &"the draft was cancelled; start it again when you want it"))
-            }
-        });
-        events
     }
 }
