@@ -1,0 +1,115 @@
+//! What an unsuccessful answer means: the API's error body, its status, and its error events inside a stream.
+
+use super::WHO;
+use crate::providers::http::Failure;
+use crate::providers::{ProviderError, redact};
+use secrecy::SecretString;
+use serde::Deserialize;
+
+/// `{"type":"error","error":{…},"request_id":…}`, from a body or an `error` event.
+#[derive(Debug, Deserialize)]
+pub(super) struct ErrorBody {
+    pub(super) error: ErrorInfo,
+    request_id: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct ErrorInfo {
+    #[serde(rename = "type", default)]
+    pub(super) kind: String,
+    #[serde(default)]
+    message: String,
+    details: Option<Details>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Details {
+    error_code: Option<String>,
+}
+
+/// Stable codes for "no more money", whatever the status is.
+const SPEND_CODES: [&str; 3] = ["enforced_spend_limit_reached", "contract_spend_limit_reached", "organization_on_hold"];
+
+pub(super) fn judge(failure: &Failure, key: &SecretString) -> ProviderError {
+    let status = failure.status.as_u16();
+    let Ok(body) = serde_json::from_str::<ErrorBody>(&failure.body) else {
+        return without_body(failure, key);
+    };
+    let mut message = redact::message_without(&body.error.message, key);
+    if let Some(id) = body.request_id.as_deref().or(failure.header("request-id")) {
+        message = format!("{} (request {})", message.trim_end_matches('.'), redact::message(id));
+    }
+    // The spending cap of a tier is a 429 that names no time to come back at.
+    let no_way_back = failure.retry_after.is_none() && failure.header("x-should-retry") != Some("true");
+    if status == 402 || spend_code(&body.error) || (status == 429 && no_way_back) {
+        return ProviderError::SpendLimit { who: WHO, message: sentence(&message) };
+    }
+    match status {
+        401 => auth(format!("{message}. Check ANTHROPIC_API_KEY (environment or secrets.env).")),
+        403 => auth(format!("{message}. The key is valid but not allowed to do this.")),
+        404 => ProviderError::NotFound {
+            what: "The model".into(),
+            advice: format!("Check `model` under [anthropic] in config.toml. Anthropic says: {message}."),
+            known: Vec::new(),
+        },
+        413 => ProviderError::Api {
+            who: WHO,
+            status,
+            message: format!("{message}. Lower `context_tokens` under [draft]."),
+        },
+        429 => ProviderError::RateLimited { who: WHO, retry_after: failure.retry_after, message },
+        529 => ProviderError::Overloaded { who: WHO, message: sentence(&message) },
+        _ => ProviderError::Api { who: WHO, status, message },
+    }
+}
+
+/// An answer that is not the API's: a proxy's page, an empty body, another server.
+fn without_body(failure: &Failure, key: &SecretString) -> ProviderError {
+    let status = failure.status.as_u16();
+    let text = redact::message_without(&failure.body, key);
+    let shown = if text.is_empty() { "no explanation".to_owned() } else { crate::domain::text::clipped(&text, 300) };
+    match status {
+        401 | 403 => auth(format!("{shown}. Check ANTHROPIC_API_KEY and `base_url` under [anthropic].")),
+        404 | 300..=399 => ProviderError::config(format!(
+            "There is no Messages API at the configured address (status {status}). Check `base_url` under [anthropic] in \
+             config.toml: without `/v1`."
+        )),
+        429 => ProviderError::RateLimited { who: WHO, retry_after: failure.retry_after, message: shown },
+        529 => ProviderError::Overloaded { who: WHO, message: sentence(&shown) },
+        _ => ProviderError::Api { who: WHO, status, message: shown },
+    }
+}
+
+/// An `error` event, which comes after status 200.
+pub(super) fn judge_event(error: &ErrorInfo) -> ProviderError {
+    let message = redact::message(&error.message);
+    if spend_code(error) {
+        return ProviderError::SpendLimit { who: WHO, message: sentence(&message) };
+    }
+    let status = match error.kind.as_str() {
+        "overloaded_error" => return ProviderError::Overloaded { who: WHO, message: sentence(&message) },
+        "rate_limit_error" => return ProviderError::RateLimited { who: WHO, retry_after: None, message },
+        "authentication_error" | "permission_error" => return auth(message),
+        "billing_error" => return ProviderError::SpendLimit { who: WHO, message: sentence(&message) },
+        "invalid_request_error" => 400,
+        "not_found_error" => 404,
+        "request_too_large" => 413,
+        "timeout_error" => 504,
+        _ => 500,
+    };
+    ProviderError::Api { who: WHO, status, message }
+}
+
+fn spend_code(error: &ErrorInfo) -> bool {
+    let code = error.details.as_ref().and_then(|d| d.error_code.as_deref());
+    code.is_some_and(|c| SPEND_CODES.contains(&c))
+}
+
+fn auth(message: String) -> ProviderError {
+    ProviderError::Auth { who: WHO, message }
+}
+
+/// Ends with a full stop, so that another sentence can follow.
+fn sentence(message: &str) -> String {
+    if message.ends_with(['.', '!', '?', '…']) { message.to_owned() } else { format!("{message}.") }
+}

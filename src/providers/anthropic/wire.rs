@@ -1,0 +1,121 @@
+//! What is sent: the request's JSON, and the list of models that comes back.
+
+use super::{Block, Message, ModelInfo, Prompt, Role, WHO};
+use crate::providers::ProviderError;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// The API's limit for cache marks in one request.
+const MAX_CACHE_MARKS: usize = 4;
+
+/// The body of `POST /v1/messages`.
+pub(super) fn request(model: &str, prompt: &Prompt) -> Value {
+    let marks = prompt.system.iter().chain(prompt.messages.iter().flat_map(|m| &m.blocks)).filter(|b| b.cache).count();
+    let mut surplus = marks.saturating_sub(MAX_CACHE_MARKS);
+    let system = blocks(&prompt.system, &mut surplus);
+    let messages: Vec<Value> = prompt.messages.iter().map(|m| message(m, &mut surplus)).collect();
+    let mut body = json!({
+        "model": model,
+        "max_tokens": prompt.max_output_tokens,
+        "stream": true,
+        "messages": messages,
+        "output_config": {"format": {"type": "json_schema", "schema": prompt.schema}},
+    });
+    if !system.is_empty() {
+        body["system"] = Value::Array(system);
+    }
+    body
+}
+
+fn message(message: &Message, surplus: &mut usize) -> Value {
+    let role = match message.role {
+        Role::User => "user",
+        Role::Assistant => "assistant",
+    };
+    json!({"role": role, "content": blocks(&message.blocks, surplus)})
+}
+
+/// Text blocks; empty ones, which the API refuses, are left out. The first `surplus` cache marks are dropped: a later mark
+/// covers what came before it.
+fn blocks(blocks: &[Block], surplus: &mut usize) -> Vec<Value> {
+    let mut out = Vec::with_capacity(blocks.len());
+    for block in blocks {
+        let mark = block.cache && *surplus == 0;
+        if block.cache && *surplus > 0 {
+            *surplus -= 1;
+        }
+        if block.text.trim().is_empty() {
+            continue;
+        }
+        let mut value = json!({"type": "text", "text": block.text});
+        if mark {
+            value["cache_control"] = json!({"type": "ephemeral"});
+        }
+        out.push(value);
+    }
+    out
+}
+
+#[derive(Deserialize)]
+struct ModelList {
+    data: Vec<Model>,
+}
+
+#[derive(Deserialize)]
+struct Model {
+    id: String,
+    #[serde(default)]
+    display_name: String,
+    lifecycle: Option<String>,
+    max_tokens: Option<u64>,
+}
+
+/// Reads the answer of `GET /v1/models`.
+pub(super) fn models(body: &[u8]) -> Result<Vec<ModelInfo>, ProviderError> {
+    let list: ModelList = serde_json::from_slice(body)
+        .map_err(|e| ProviderError::garbage(WHO, format!("its list of models is not as documented ({e})")))?;
+    let current = list.data.into_iter().filter(|m| m.lifecycle.as_deref() != Some("retired"));
+    Ok(current.map(|m| ModelInfo { id: m.id, display_name: m.display_name, max_output_tokens: m.max_tokens }).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn block(text: &str, cache: bool) -> Block {
+        Block { text: text.into(), cache }
+    }
+
+    fn prompt(system: Vec<Block>, user: Vec<Block>) -> Prompt {
+        let messages = vec![Message { role: Role::User, blocks: user }];
+        Prompt { system, messages, schema: json!({"type": "object"}), max_output_tokens: 7 }
+    }
+
+    #[test]
+    fn the_request_has_nothing_that_a_current_model_refuses() {
+        let body = request("m", &prompt(vec![block("be brief", true)], vec![block("hello", false), block(" ", true)]));
+        let expected = json!({
+            "model": "m", "max_tokens": 7, "stream": true,
+            "system": [{"type": "text", "text": "be brief", "cache_control": {"type": "ephemeral"}}],
+            "messages": [{"role": "user", "content": [{"type": "text", "text": "hello"}]}],
+            "output_config": {"format": {"type": "json_schema", "schema": {"type": "object"}}},
+        });
+        assert_eq!(body, expected);
+    }
+
+    #[test]
+    fn only_the_last_four_cache_marks_are_sent() {
+        let body =
+            request("m", &prompt(vec![block("a", true), block("b", true)], (0..4).map(|_| block("c", true)).collect()));
+        let marked =
+            |list: &Value| list.as_array().unwrap().iter().filter(|b| b.get("cache_control").is_some()).count();
+        assert_eq!((marked(&body["system"]), marked(&body["messages"][0]["content"])), (0, 4));
+    }
+
+    #[test]
+    fn retired_models_are_not_offered() {
+        let body = br#"{"data":[{"id":"old","lifecycle":"retired"},{"id":"new","display_name":"New","lifecycle":"active","max_tokens":9,"line":"x"}],"has_more":false}"#;
+        let models = models(body).unwrap();
+        assert_eq!(models, [ModelInfo { id: "new".into(), display_name: "New".into(), max_output_tokens: Some(9) }]);
+    }
+}

@@ -1,0 +1,146 @@
+//! What can go wrong outside, as sentences: what failed, and what the user can do about it.
+//!
+//! Every text that came from outside passes through [`super::redact`] before it becomes part of an error, so an error can be
+//! stored, logged and shown as it is. `drafting` puts [`ProviderError`]'s `Display` into the run's history.
+
+use super::redact;
+use crate::domain::draft::Usage;
+use std::fmt;
+use std::time::Duration;
+
+/// A failure of the outside world.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProviderError {
+    /// The settings can't work; no request was made.
+    #[error("{message}")]
+    Config { message: String },
+
+    #[error("{who} can't be reached ({message}). Check the connection and the proxy settings, then try again.")]
+    Network { who: &'static str, message: String },
+
+    #[error("{who} did not answer for {}. Try again; if it happens every time, check the connection.", duration(*.after))]
+    Timeout { who: &'static str, after: Duration },
+
+    #[error("{who} refused the key: {message}")]
+    Auth { who: &'static str, message: String },
+
+    /// `known` are the names that would have been right, at most a few dozen.
+    #[error("{what} was not found. {advice}{}", known_names(.known))]
+    NotFound { what: String, advice: String, known: Vec<String> },
+
+    #[error("{who} limits the rate of requests{}: {message}", retry_after.map(|t| format!(" (try again in {})", duration(t))).unwrap_or_default())]
+    RateLimited { who: &'static str, retry_after: Option<Duration>, message: String },
+
+    #[error(
+        "{who} stopped at a spending limit: {message} Raise the limit or wait for the next period; trying again won't help."
+    )]
+    SpendLimit { who: &'static str, message: String },
+
+    #[error("{who} is overloaded: {message} Try again in a few minutes.")]
+    Overloaded { who: &'static str, message: String },
+
+    /// The model declined; paid for all the same.
+    #[error("The model refused to answer{}{}. Reword the notes, or use another model.", category.as_ref().map(|c| format!(" ({c})")).unwrap_or_default(), explanation.as_ref().map(|e| format!(": {e}")).unwrap_or_default())]
+    Refused { category: Option<String>, explanation: Option<String>, usage: Usage },
+
+    /// The answer ended early because a limit was reached; paid for all the same.
+    #[error("The model's answer was cut off: {message}")]
+    Truncated { message: String, usage: Usage },
+
+    #[error("{who} sent something that can't be understood: {message}")]
+    Garbage { who: &'static str, message: String },
+
+    #[error("{who} answered with status {status}: {message}")]
+    Api { who: &'static str, status: u16, message: String },
+
+    /// `command` is git's subcommand.
+    #[error("git {command} failed: {message}")]
+    Git { command: String, message: String },
+
+    #[error("The command `{program}` {message}")]
+    Process { program: String, message: String },
+
+    #[error("It was cancelled.")]
+    Cancelled,
+}
+
+impl ProviderError {
+    /// Whether the same request may succeed later without anyone changing anything.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Network { .. } | Self::Timeout { .. } | Self::RateLimited { .. } | Self::Overloaded { .. } => true,
+            Self::Api { status, .. } => matches!(status, 408 | 409) || *status >= 500,
+            Self::Config { .. }
+            | Self::Auth { .. }
+            | Self::NotFound { .. }
+            | Self::SpendLimit { .. }
+            | Self::Refused { .. }
+            | Self::Truncated { .. }
+            | Self::Garbage { .. }
+            | Self::Git { .. }
+            | Self::Process { .. }
+            | Self::Cancelled => false,
+        }
+    }
+
+    pub fn is_cancelled(&self) -> bool {
+        *self == Self::Cancelled
+    }
+
+    /// What a failed request has cost, where the provider said so.
+    pub fn usage(&self) -> Option<Usage> {
+        match self {
+            Self::Refused { usage, .. } | Self::Truncated { usage, .. } => Some(*usage),
+            Self::Config { .. }
+            | Self::Network { .. }
+            | Self::Timeout { .. }
+            | Self::Auth { .. }
+            | Self::NotFound { .. }
+            | Self::RateLimited { .. }
+            | Self::SpendLimit { .. }
+            | Self::Overloaded { .. }
+            | Self::Garbage { .. }
+            | Self::Api { .. }
+            | Self::Git { .. }
+            | Self::Process { .. }
+            | Self::Cancelled => None,
+        }
+    }
+
+    pub(super) fn config(message: impl AsRef<str>) -> Self {
+        Self::Config { message: redact::message(message.as_ref()) }
+    }
+
+    pub(super) fn garbage(who: &'static str, message: impl AsRef<str>) -> Self {
+        Self::Garbage { who, message: redact::message(message.as_ref()) }
+    }
+
+    pub(super) fn git(command: &str, message: impl AsRef<str>) -> Self {
+        Self::Git { command: command.to_owned(), message: redact::message(message.as_ref()) }
+    }
+
+    pub(super) fn process(program: &str, message: impl AsRef<str>) -> Self {
+        Self::Process { program: redact::message(program), message: redact::message(message.as_ref()) }
+    }
+
+    /// An I/O failure on our own side of a git operation: the cache directory, a work tree.
+    pub(super) fn io(command: &str, what: impl fmt::Display, error: &std::io::Error) -> Self {
+        Self::git(command, format!("{what}: {error}"))
+    }
+}
+
+/// `90 s`, `5 min`: for sentences.
+pub(super) fn duration(time: Duration) -> String {
+    let seconds = time.as_secs_f64();
+    if seconds < 1.0 {
+        format!("{} ms", time.as_millis())
+    } else if seconds < 120.0 {
+        format!("{seconds:.0} s")
+    } else {
+        format!("{:.0} min", seconds / 60.0)
+    }
+}
+
+fn known_names(known: &[String]) -> String {
+    if known.is_empty() { String::new() } else { format!(" There are: {}.", known.join(", ")) }
+}

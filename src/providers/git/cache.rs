@@ -1,0 +1,271 @@
+//! Mirrors: a bare copy of each remote, so that the second run fetches only what is new.
+//!
+//! A mirror is locked while it is fetched into, by a file lock that also holds between processes. A run that was killed while it
+//! fetched leaves git's own lock files behind; whoever holds our lock may remove them.
+
+use super::command::{Git, pieces};
+use super::remote::{Address, short_hash};
+use super::worktree::Worktree;
+use super::{Remote, TrackedFile};
+use crate::domain::change::RepoPath;
+use crate::providers::{ProviderError, redact};
+use rustix::fs::{FlockOperation, flock};
+use std::fs::{DirBuilder, File};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// What attributes may not do to files: run filters, change line ends or encodings. This file wins over a repository's own.
+const ATTRIBUTES: &str = "* -filter -ident -text -eol -working-tree-encoding\n";
+
+/// Between two looks at a mirror that somebody else has locked.
+const LOCK_POLL: Duration = Duration::from_millis(100);
+
+/// Branch names told to the user when theirs is not there.
+const MAX_KNOWN: usize = 20;
+
+/// Copies of repositories, kept between runs.
+#[derive(Debug, Clone)]
+pub struct GitCache {
+    dir: PathBuf,
+}
+
+/// What a draft starts from.
+struct Base {
+    /// The branch's name; `HEAD` when the repository is on no branch.
+    branch: String,
+    /// What to fetch.
+    source: String,
+    commit: String,
+}
+
+impl GitCache {
+    /// Keeps everything below `cache_dir`; nothing is created yet.
+    pub fn new(cache_dir: PathBuf) -> Self {
+        Self { dir: cache_dir }
+    }
+
+    /// Fetches a branch (`None`: the default one) and checks it out in a directory named after `work_id`; what an earlier run left
+    /// under that name is removed.
+    ///
+    /// # Errors
+    /// Says in words when the repository is empty, the branch is missing, the token is refused or the server can't be reached.
+    pub async fn checkout(
+        &self,
+        remote: &Remote,
+        branch: Option<&str>,
+        work_id: &str,
+    ) -> Result<Worktree, ProviderError> {
+        let safe_id = !work_id.starts_with('.')
+            && (1..=128).contains(&work_id.len())
+            && work_id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
+        if !safe_id {
+            return Err(ProviderError::config(format!("`{work_id}` can't be the name of a work tree.")));
+        }
+        let address = Address::of(remote)?;
+        let base = find_base(&address, branch).await?;
+        let mirror = self.dir.join("mirrors").join(address.key());
+        let root = self.dir.join("worktrees").join(work_id);
+        for dir in [mirror.parent(), root.parent()].into_iter().flatten() {
+            private_dir(dir)?;
+        }
+        let _lock = lock(&mirror.with_extension("lock")).await?;
+        prepare(&mirror, base.commit.len()).await?;
+        let commit = fetch(&mirror, &address, &base).await?;
+        let git_dir = add_worktree(&mirror, &root, &commit).await?;
+        let mut tree = Worktree::new(root, git_dir, address, base.branch, commit);
+        let (files, left_out) = list(&tree).await?;
+        tree.set_files(files, left_out);
+        Ok(tree)
+    }
+}
+
+/// Asks the remote what it has, and finds where to begin.
+async fn find_base(address: &Address, wanted: Option<&str>) -> Result<Base, ProviderError> {
+    let git = address.allow(Git::nowhere("ls-remote")).args(["--symref", "--"]).args([address.place()]);
+    let output = git.args(["HEAD", "refs/heads/*"]).output().await?;
+    let listing = address.judge("ls-remote", output)?;
+    let listing = String::from_utf8_lossy(&listing);
+    let pairs: Vec<(&str, &str)> = listing.lines().filter_map(|l| l.split_once('\t')).collect();
+    let commit_of = |name: &str| pairs.iter().find(|(c, n)| *n == name && !c.starts_with("ref:")).map(|(c, _)| *c);
+    let heads: Vec<&str> = pairs.iter().filter_map(|(_, n)| n.strip_prefix("refs/heads/")).collect();
+    if heads.is_empty() && commit_of("HEAD").is_none() {
+        return Err(not_found(
+            &format!("A commit in {}", address.shown()),
+            "The repository is empty: commit and push something first.",
+            &[],
+        ));
+    }
+    let default = pairs.iter().find(|(_, n)| *n == "HEAD").and_then(|(c, _)| c.strip_prefix("ref: refs/heads/"));
+    let name = match (wanted, default) {
+        (Some(wanted), _) => wanted.strip_prefix("refs/heads/").unwrap_or(wanted),
+        (None, Some(default)) => default,
+        (None, None) => return detached(address, commit_of("HEAD"), &pairs, &heads),
+    };
+    match commit_of(&format!("refs/heads/{name}")) {
+        Some(commit) => Ok(Base { branch: name.into(), source: format!("refs/heads/{name}"), commit: commit.into() }),
+        None => Err(not_found(
+            &format!("The branch `{name}` of {}", address.shown()),
+            "Set `branch` under [[repository]] in config.toml to one that exists.",
+            &heads,
+        )),
+    }
+}
+
+/// `HEAD` is on no branch: its commit counts, under the name of a branch that is there too, if there is one.
+fn detached(
+    address: &Address,
+    head: Option<&str>,
+    pairs: &[(&str, &str)],
+    heads: &[&str],
+) -> Result<Base, ProviderError> {
+    let Some(commit) = head else {
+        return Err(not_found(
+            &format!("The default branch of {}", address.shown()),
+            "Set `branch` under [[repository]] in config.toml.",
+            heads,
+        ));
+    };
+    let same = pairs.iter().find(|(c, n)| *c == commit && n.starts_with("refs/heads/"));
+    let branch = same.map_or("HEAD", |(_, n)| n.trim_start_matches("refs/heads/"));
+    Ok(Base { branch: branch.into(), source: "HEAD".into(), commit: commit.into() })
+}
+
+fn not_found(what: &str, advice: &str, known: &[&str]) -> ProviderError {
+    let known = known.iter().take(MAX_KNOWN).map(|n| redact::message(n)).collect();
+    ProviderError::NotFound { what: redact::message(what), advice: advice.into(), known }
+}
+
+/// Makes the mirror, or makes it usable again.
+async fn prepare(mirror: &Path, id_len: usize) -> Result<(), ProviderError> {
+    if mirror.exists() {
+        let sound = Git::bare(mirror, "rev-parse").args(["--is-bare-repository"]).output().await?;
+        if sound.success {
+            remove_stale_locks(mirror);
+            return attributes(mirror);
+        }
+        tracing::warn!(mirror = %mirror.display(), "a mirror is damaged and made anew");
+        std::fs::remove_dir_all(mirror).map_err(|e| ProviderError::io("init", mirror.display(), &e))?;
+    }
+    let format = if id_len == 64 { "--object-format=sha256" } else { "--object-format=sha1" };
+    let fresh = mirror.with_extension("new");
+    if fresh.exists() {
+        std::fs::remove_dir_all(&fresh).map_err(|e| ProviderError::io("init", fresh.display(), &e))?;
+    }
+    private_dir(&fresh)?;
+    Git::bare(&fresh, "init").args(["--bare", "--quiet", "--template=", format]).run().await?;
+    // What an agent calls in its work tree is git, too, and does not get our settings.
+    for (name, value) in [("core.hooksPath", "/dev/null"), ("core.symlinks", "false"), ("core.autocrlf", "false")] {
+        Git::bare(&fresh, "config").args([name, value]).run().await?;
+    }
+    attributes(&fresh)?;
+    std::fs::rename(&fresh, mirror).map_err(|e| ProviderError::io("init", mirror.display(), &e))
+}
+
+/// Written before each use: an agent may have changed it.
+fn attributes(mirror: &Path) -> Result<(), ProviderError> {
+    let info = mirror.join("info");
+    std::fs::create_dir_all(&info)
+        .and_then(|()| std::fs::write(info.join("attributes"), ATTRIBUTES))
+        .map_err(|e| ProviderError::io("init", info.display(), &e))
+}
+
+fn remove_stale_locks(mirror: &Path) {
+    let refs = std::fs::read_dir(mirror.join("refs/patchwork")).into_iter().flatten().flatten().map(|e| e.path());
+    let known = ["shallow.lock", "packed-refs.lock", "HEAD.lock", "config.lock", "gc.pid"].map(|n| mirror.join(n));
+    for path in refs.chain(known).filter(|p| p.extension().is_some_and(|e| e == "lock" || e == "pid")) {
+        if std::fs::remove_file(&path).is_ok() {
+            tracing::info!(path = %path.display(), "removed a lock that an interrupted run left");
+        }
+    }
+}
+
+/// Brings the branch's newest commit here.
+async fn fetch(mirror: &Path, address: &Address, base: &Base) -> Result<String, ProviderError> {
+    // Not under the branch's own name: `a` and `a/b` can't both be refs, and a remote may change from one to the other.
+    let kept = format!("refs/patchwork/{}", short_hash(base.source.as_bytes()));
+    let git = address.allow(Git::bare(mirror, "fetch"));
+    let git = git.args(["--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head"]);
+    // History is not read, so a server need not send it. A local source costs nothing, and may be shallow itself.
+    let git = git.args([if address.is_local() { "--update-shallow" } else { "--depth=1" }, "--"]);
+    let output = git.args([address.place()]).args([format!("+{}:{kept}", base.source)]).output().await?;
+    address.judge("fetch", output)?;
+    Git::bare(mirror, "rev-parse").args(["--verify", "--quiet", &format!("{kept}^{{commit}}")]).line().await
+}
+
+/// Checks a commit out, and returns where git keeps that work tree's state.
+async fn add_worktree(mirror: &Path, root: &Path, commit: &str) -> Result<PathBuf, ProviderError> {
+    match std::fs::remove_dir_all(root) {
+        Ok(()) => {}
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+        Err(e) => return Err(ProviderError::io("worktree", root.display(), &e)),
+    }
+    Git::bare(mirror, "worktree").args(["prune"]).run().await?;
+    let git = Git::bare(mirror, "worktree").args(["add", "--quiet", "--detach", "--force"]);
+    git.args([root.as_os_str(), commit.as_ref()]).run().await?;
+    let pointer = root.join(".git");
+    let text = std::fs::read_to_string(&pointer).map_err(|e| ProviderError::io("worktree", pointer.display(), &e))?;
+    match text.trim().strip_prefix("gitdir: ") {
+        Some(git_dir) => Ok(root.join(git_dir)),
+        None => Err(ProviderError::git("worktree", "the new work tree does not name its repository")),
+    }
+}
+
+/// The files of the commit, and how many names were left out.
+async fn list(tree: &Worktree) -> Result<(Vec<TrackedFile>, usize), ProviderError> {
+    let git = tree.git("ls-tree").args(["-r", "-l", "-z", "--full-tree", tree.base_commit()]);
+    let listing = git.run().await?;
+    let mut files = Vec::new();
+    let mut left_out = 0;
+    for entry in pieces(&listing) {
+        match tracked(entry) {
+            Some(file) => files.push(file),
+            None => left_out += 1,
+        }
+    }
+    Ok((files, left_out))
+}
+
+/// `<mode> <type> <id> <size>\t<path>`
+fn tracked(entry: &[u8]) -> Option<TrackedFile> {
+    let (facts, path) = std::str::from_utf8(entry).ok()?.split_once('\t')?;
+    let path = RepoPath::parse(path).ok()?;
+    let mut facts = facts.split_ascii_whitespace();
+    let mode = u32::from_str_radix(facts.next()?, 8).ok()?;
+    // A submodule's size is `-`.
+    let size = facts.nth(2)?.parse().unwrap_or(0);
+    Some(TrackedFile { path, mode, size })
+}
+
+/// Waits for the lock; it is given back when the file is closed. Polled, so that waiting can be cancelled.
+async fn lock(path: &Path) -> Result<File, ProviderError> {
+    let failed = |e: &std::io::Error| ProviderError::io("fetch", path.display(), e);
+    let file = File::options().create(true).truncate(false).write(true).open(path).map_err(|e| failed(&e))?;
+    loop {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(file),
+            Err(rustix::io::Errno::WOULDBLOCK) => tokio::time::sleep(LOCK_POLL).await,
+            Err(e) => return Err(failed(&e.into())),
+        }
+    }
+}
+
+/// A directory that only the user can look into: it holds private code.
+fn private_dir(path: &Path) -> Result<(), ProviderError> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|e| ProviderError::io("init", format_args!("the cache directory {}", path.display()), &e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn listing_entries_are_read_and_odd_names_left_out() {
+        let file = tracked(b"100755 blob 0123 42\tsrc/a b.rs").unwrap();
+        assert_eq!((file.path.as_str(), file.mode, file.size), ("src/a b.rs", 0o100_755, 42));
+        assert_eq!(tracked(b"160000 commit 0123 -\tsub").unwrap().size, 0);
+        assert_eq!(tracked(b"100644 blob 0123 1\tcaf\xe9"), None);
+        assert_eq!(tracked(b"100644 blob 0123 1\ta\nb"), None);
+    }
+}

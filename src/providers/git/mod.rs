@@ -1,0 +1,38 @@
+//! Repositories, by way of the `git` command: fetched into a cache, changed in a work tree of their own, pushed as a branch.
+//!
+//! [`GitCache`] keeps one bare mirror for each remote and makes a [`Worktree`] for each run. [`command`] is the one place that
+//! starts git, [`remote`] the one that knows addresses and tokens, [`beneath`] the one that touches files. The user's own
+//! checkout is only ever read from, and given a new branch.
+
+mod beneath;
+mod cache;
+mod command;
+mod remote;
+mod worktree;
+
+use crate::domain::change::RepoPath;
+use secrecy::SecretString;
+use std::path::PathBuf;
+
+pub use cache::GitCache;
+pub(super) use remote::TOKEN_VARIABLE;
+pub use worktree::Worktree;
+
+/// Where a repository comes from and where the finished branch goes.
+#[derive(Debug, Clone)]
+pub enum Remote {
+    /// `https://…` or `ssh://…`; the token is used for https only.
+    Url { url: String, token: Option<SecretString> },
+    /// The root of a local repository. It is read, and given a new branch; its work tree and index are never touched.
+    Path(PathBuf),
+}
+
+/// A file of the commit that was checked out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrackedFile {
+    pub path: RepoPath,
+    /// git's mode: `0o100644`, `0o100755`, `0o120000` for a link, `0o160000` for a submodule.
+    pub mode: u32,
+    /// In bytes; 0 for a submodule.
+    pub size: u64,
+}

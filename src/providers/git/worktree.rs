@@ -1,0 +1,291 @@
+//! A work tree of its own for one run: read, changed, compared, committed, pushed, removed.
+//!
+//! Its state is kept in memory where it matters: an agent may rewrite anything on disk, the `.git` file included, so git is told
+//! where its repository is and comparisons are made with the commit that was checked out, not with `HEAD`.
+
+use super::TrackedFile;
+use super::beneath;
+use super::command::{Git, pieces};
+use super::remote::Address;
+use crate::domain::change::{Existing, Plan, RepoPath};
+use crate::providers::{ProviderError, redact};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+const LINK: u32 = 0o120_000;
+const SUBMODULE: u32 = 0o160_000;
+
+/// How receiving is done in a local repository: its hooks and housekeeping stay out of it.
+const QUIET_RECEIVE: &str = "git -c core.hooksPath=/dev/null -c core.alternateRefsCommand=true -c core.fsmonitor=false \
+                             -c receive.autogc=false -c gc.auto=0 -c maintenance.auto=false receive-pack";
+
+/// A checkout that belongs to one run. Removed when dropped, as far as that goes; [`Self::remove`] says whether it went.
+#[derive(Debug)]
+pub struct Worktree {
+    root: PathBuf,
+    git_dir: PathBuf,
+    address: Address,
+    branch: String,
+    commit: String,
+    files: Vec<TrackedFile>,
+    /// Modes of links and submodules: what must not be read or written as text.
+    special: BTreeMap<RepoPath, u32>,
+    left_out: usize,
+    made: Mutex<Made>,
+}
+
+/// What this run has made.
+#[derive(Debug, Default)]
+struct Made {
+    /// Written by [`Worktree::apply`]: part of the change even where the repository ignores them.
+    written: BTreeSet<RepoPath>,
+    /// The commit to push.
+    commit: Option<String>,
+}
+
+impl Worktree {
+    pub(super) fn new(root: PathBuf, git_dir: PathBuf, address: Address, branch: String, commit: String) -> Self {
+        let (files, special, left_out, made) = (Vec::new(), BTreeMap::new(), 0, Mutex::default());
+        Self { root, git_dir, address, branch, commit, files, special, left_out, made }
+    }
+
+    pub(super) fn set_files(&mut self, files: Vec<TrackedFile>, left_out: usize) {
+        let is_special = |f: &&TrackedFile| matches!(f.mode, LINK | SUBMODULE);
+        self.special = files.iter().filter(is_special).map(|f| (f.path.clone(), f.mode)).collect();
+        self.files = files;
+        self.left_out = left_out;
+    }
+
+    pub(super) fn git(&self, subcommand: &'static str) -> Git {
+        Git::tree(&self.git_dir, &self.root, subcommand)
+    }
+
+    /// The directory; a coding agent runs here.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The commit that was checked out.
+    pub fn base_commit(&self) -> &str {
+        &self.commit
+    }
+
+    /// The branch it is from: the base of a pull request. `HEAD` when a local repository is on no branch.
+    pub fn base_branch(&self) -> &str {
+        &self.branch
+    }
+
+    /// The files of the commit that was checked out.
+    #[expect(clippy::unused_async, reason = "the list is read at checkout today; callers need not know")]
+    pub async fn files(&self) -> Result<Vec<TrackedFile>, ProviderError> {
+        Ok(self.files.clone())
+    }
+
+    /// How many tracked names are no valid [`RepoPath`] and so not in [`Self::files`].
+    pub fn left_out(&self) -> usize {
+        self.left_out
+    }
+
+    /// The file as it is in the work tree now.
+    pub fn read(&self, path: &RepoPath) -> Existing {
+        match self.special.get(path) {
+            Some(&LINK) => Existing::Opaque("it is a symbolic link"),
+            Some(_) => Existing::Opaque("it is a submodule"),
+            None if self.inside_special(path) => Existing::Opaque("it is inside a submodule or behind a symbolic link"),
+            None => beneath::read(&self.root, path),
+        }
+    }
+
+    fn inside_special(&self, path: &RepoPath) -> bool {
+        let ends = path.as_str().match_indices('/').map(|(at, _)| at);
+        ends.filter_map(|at| path.as_str().get(..at))
+            .filter_map(|above| RepoPath::parse(above).ok())
+            .any(|above| self.special.contains_key(&above))
+    }
+
+    /// Writes a plan. Deletions go first, so that a directory can become a file.
+    pub async fn apply(&self, plan: &Plan) -> Result<(), ProviderError> {
+        let (root, todo) = (self.root.clone(), plan.clone());
+        let work = move || -> Result<(), (RepoPath, std::io::Error)> {
+            for (path, _) in todo.iter().filter(|(_, content)| content.is_none()) {
+                beneath::delete(&root, path).map_err(|e| (path.clone(), e))?;
+            }
+            for (path, content) in &todo {
+                if let Some(content) = content {
+                    beneath::write(&root, path, content).map_err(|e| (path.clone(), e))?;
+                }
+            }
+            Ok(())
+        };
+        let done = tokio::task::spawn_blocking(work).await.map_err(|_| ProviderError::Cancelled)?;
+        done.map_err(|(path, e)| ProviderError::io("apply", format_args!("{path} can't be written"), &e))?;
+        let written = plan.iter().filter(|(_, content)| content.is_some()).map(|(path, _)| path.clone());
+        self.made.lock().unwrap_or_else(PoisonError::into_inner).written.extend(written);
+        Ok(())
+    }
+
+    /// The change so far as a unified diff against the commit that was checked out, new files included.
+    pub async fn diff(&self) -> Result<String, ProviderError> {
+        self.stage().await?;
+        let git = self.git("diff").args(["--cached", "--no-ext-diff", "--no-textconv", "--no-color", "--no-renames"]);
+        let git = git.args(["--src-prefix=a/", "--dst-prefix=b/", "--unified=3", "--submodule=short", "-O/dev/null"]);
+        let diff = git.args([self.commit.as_str(), "--"]).run().await?;
+        Ok(String::from_utf8_lossy(&diff).into_owned())
+    }
+
+    /// The paths that differ from the commit that was checked out, whoever changed them; ignored files don't count.
+    ///
+    /// # Errors
+    /// When there is something that can't be part of a change: another repository, or a name that can't be shown.
+    pub async fn changed(&self) -> Result<Vec<RepoPath>, ProviderError> {
+        self.stage().await?;
+        let git = self.git("diff").args(["--cached", "--raw", "-z", "--no-renames", "--no-ext-diff", "--no-abbrev"]);
+        let raw = git.args([self.commit.as_str(), "--"]).run().await?;
+        let mut pieces = pieces(&raw);
+        let mut paths = Vec::new();
+        while let (Some(facts), Some(name)) = (pieces.next(), pieces.next()) {
+            let shown = String::from_utf8_lossy(name);
+            let path = std::str::from_utf8(name).ok().and_then(|n| RepoPath::parse(n).ok());
+            let path = path.ok_or_else(|| {
+                let shown = redact::message(&crate::domain::text::line(&shown));
+                ProviderError::git("diff", format!("`{shown}` was changed, and is no name that a change may have"))
+            })?;
+            // `:<old mode> <new mode> …`
+            let facts = String::from_utf8_lossy(facts);
+            let mut modes = facts.trim_start_matches(':').split(' ');
+            let (old, new) = (modes.next(), modes.next());
+            if new == Some("160000") && old != new {
+                return Err(ProviderError::git("diff", format!("`{path}` is another git repository: remove it")));
+            }
+            paths.push(path);
+        }
+        Ok(paths)
+    }
+
+    /// Puts everything that changed into the work tree's own index.
+    async fn stage(&self) -> Result<(), ProviderError> {
+        self.git("add").args(["--all", "--", "."]).run().await?;
+        let mut names = Vec::new();
+        for path in &self.made.lock().unwrap_or_else(PoisonError::into_inner).written {
+            if self.root.join(path.as_str()).symlink_metadata().is_ok() {
+                names.extend_from_slice(path.as_str().as_bytes());
+                names.push(0);
+            }
+        }
+        if names.is_empty() {
+            return Ok(());
+        }
+        let git = self.git("add").args(["--force", "--pathspec-from-file=-", "--pathspec-file-nul"]);
+        git.stdin(names).run().await.map(drop)
+    }
+
+    /// Commits everything that changed, on top of the commit that was checked out; returns the new commit's id. `branch` is what
+    /// the commit is for: its name is checked here, before anything is pushed.
+    pub async fn commit(&self, branch: &str, message: &str, author: (&str, &str)) -> Result<String, ProviderError> {
+        check_branch(branch).await?;
+        let (name, email) = (person(author.0, "name")?, person(author.1, "email")?);
+        self.stage().await?;
+        let tree = self.git("write-tree").line().await?;
+        let before = self.git("rev-parse").args(["--verify", &format!("{}^{{tree}}", self.commit)]).line().await?;
+        if tree == before {
+            return Err(ProviderError::git("commit", "nothing was changed"));
+        }
+        let git = self.git("commit-tree").args(["-p", &self.commit, "-F", "-", &tree]).stdin(message);
+        let git = git.env("GIT_AUTHOR_NAME", &name).env("GIT_AUTHOR_EMAIL", &email);
+        let commit = git.env("GIT_COMMITTER_NAME", &name).env("GIT_COMMITTER_EMAIL", &email).line().await?;
+        // Keeps it from being collected as long as the work tree is there.
+        self.git("update-ref").args(["--no-deref", "HEAD", &commit]).run().await?;
+        self.made.lock().unwrap_or_else(PoisonError::into_inner).commit = Some(commit.clone());
+        Ok(commit)
+    }
+
+    /// Gives the commit to the remote as a new branch. A branch of that name is never overwritten; when it holds this very
+    /// commit already, an earlier push got through.
+    pub async fn push(&self, branch: &str) -> Result<(), ProviderError> {
+        check_branch(branch).await?;
+        let commit = self.made.lock().unwrap_or_else(PoisonError::into_inner).commit.clone();
+        let commit = commit.ok_or_else(|| ProviderError::git("push", "there is no commit to push yet"))?;
+        let target = format!("refs/heads/{branch}");
+        let git = self.address.allow(self.git("push")).args(["--porcelain", "--no-verify", "--no-signed"]);
+        let git = git.args([format!("--force-with-lease={target}:")]);
+        let git = if self.address.is_local() { git.args([format!("--receive-pack={QUIET_RECEIVE}")]) } else { git };
+        let git = git.args(["--"]).args([self.address.place()]).args([format!("{commit}:{target}")]);
+        let output = git.output().await?;
+        if output.success {
+            return Ok(());
+        }
+        let report = String::from_utf8_lossy(&output.stdout);
+        let Some(rejection) = report.lines().find_map(|l| l.strip_prefix('!')) else {
+            return Err(self.address.failure("push", &output.stderr));
+        };
+        if self.remote_branch(&target).await?.as_deref() == Some(commit.as_str()) {
+            return Ok(());
+        }
+        if rejection.contains("stale info") || rejection.contains("already exists") {
+            let message =
+                format!("the branch `{branch}` exists already in {}: it is left as it is", self.address.shown());
+            return Err(ProviderError::git("push", message));
+        }
+        let reason = rejection.rsplit('\t').next().unwrap_or(rejection);
+        let said = output.stderr.lines().filter(|l| l.starts_with("remote:")).collect::<Vec<_>>().join("\n");
+        Err(ProviderError::git("push", format!("{reason}\n{said}")))
+    }
+
+    async fn remote_branch(&self, full_name: &str) -> Result<Option<String>, ProviderError> {
+        let git = self.address.allow(Git::nowhere("ls-remote")).args(["--"]).args([self.address.place()]);
+        let listing = self.address.judge("ls-remote", git.args([full_name]).output().await?)?;
+        let listing = String::from_utf8_lossy(&listing);
+        let line = listing.lines().filter_map(|l| l.split_once('\t')).find(|(_, name)| *name == full_name);
+        Ok(line.map(|(commit, _)| commit.to_owned()))
+    }
+
+    /// Removes the directory. What git remembers of it goes with the next checkout.
+    pub async fn remove(mut self) -> Result<(), ProviderError> {
+        let root = std::mem::take(&mut self.root);
+        let removed = tokio::task::spawn_blocking(move || (std::fs::remove_dir_all(&root), root)).await;
+        match removed {
+            Ok((Ok(()), _)) => Ok(()),
+            Ok((Err(e), root)) => Err(ProviderError::io("worktree", root.display(), &e)),
+            Err(_) => Err(ProviderError::Cancelled),
+        }
+    }
+}
+
+impl Drop for Worktree {
+    fn drop(&mut self) {
+        let root = std::mem::take(&mut self.root);
+        if root.as_os_str().is_empty() {
+            return;
+        }
+        let remove = move || {
+            if let Err(error) = std::fs::remove_dir_all(&root) {
+                tracing::warn!(path = %root.display(), %error, "a work tree is left behind");
+            }
+        };
+        // A large tree takes a while; the runtime's threads have other things to do.
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn_blocking(remove)),
+            Err(_) => remove(),
+        }
+    }
+}
+
+async fn check_branch(branch: &str) -> Result<(), ProviderError> {
+    let wrong = || ProviderError::git("branch", format!("`{branch}` can't be the name of a branch"));
+    if branch.starts_with('-') || branch == "HEAD" {
+        return Err(wrong());
+    }
+    let checked = Git::nowhere("check-ref-format").args([format!("refs/heads/{branch}")]).output().await?;
+    if checked.success { Ok(()) } else { Err(wrong()) }
+}
+
+/// A name or address as a commit may have it.
+fn person(text: &str, which: &str) -> Result<String, ProviderError> {
+    let clean: String = text.chars().filter(|c| !c.is_control() && !matches!(c, '<' | '>')).collect();
+    let clean = clean.trim();
+    if clean.is_empty() {
+        return Err(ProviderError::config(format!("Set `commit_author_{which}` under [draft] in config.toml.")));
+    }
+    Ok(clean.to_owned())
+}

@@ -1,0 +1,22 @@
+//! L2: the only outside world. Language models, GitHub, git and coding agents are reached from here and from nowhere else.
+//!
+//! One HTTP client with time-outs and one retry policy ([`http`]), one way to start child processes ([`process`] and the
+//! git wrapper share it: own process group, killed as a tree, none of our keys in the environment), one error type whose
+//! text is a sentence for the user ([`error`]). Dropping a future stops what it started. `drafting` is the only caller.
+
+pub mod anthropic;
+mod child;
+pub mod error;
+pub mod git;
+pub mod github;
+pub mod http;
+pub mod process;
+mod redact;
+mod retry;
+
+pub use anthropic::{Anthropic, Block, Completion, Message, ModelInfo, Prompt, Role};
+pub use error::ProviderError;
+pub use git::{GitCache, Remote, TrackedFile, Worktree};
+pub use github::{Github, NewPullRequest, PullRequest, RepoInfo};
+pub use http::Http;
+pub use process::{AgentRun, ExitInfo};
