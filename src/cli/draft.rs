@@ -180,7 +180,10 @@ impl Follower<'_> {
                 Some(Signal::Reset) | None => {
                     let state = self.engine.draft(self.id).await?.draft.state;
                     if signal.is_none() && !state.is_over() {
-                        bail!("the engine stopped while the draft was running; `patchwork drafts {}` shows it", self.id);
+                        bail!(
+                            "the engine stopped while the draft was running; `patchwork drafts {}` shows it",
+                            self.id
+                        );
                     }
                     state.is_over().then_some(state)
                 }

@@ -115,15 +115,9 @@ mod tests {
 
     #[test]
     fn the_help_names_every_code() {
-        for code in [
-            Code::Ok,
-            Code::Failed,
-            Code::Usage,
-            Code::NotFound,
-            Code::Refused,
-            Code::Unconfigured,
-            Code::Interrupted,
-        ] {
+        for code in
+            [Code::Ok, Code::Failed, Code::Usage, Code::NotFound, Code::Refused, Code::Unconfigured, Code::Interrupted]
+        {
             assert!(HELP.contains(&format!("\n  {}  ", code as u8)));
         }
     }

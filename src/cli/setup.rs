@@ -12,22 +12,18 @@ use std::sync::Arc;
 /// Flags that every command takes.
 #[derive(Debug, clap::Args)]
 pub(super) struct Global {
-    /// Settings to read instead of the usual config.toml
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help = "Settings to read instead of the usual config.toml")]
     pub config: Option<PathBuf>,
-    /// The database to use; also FEEDBACK_DB_PATH
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help = "The database to use; also FEEDBACK_DB_PATH")]
     pub database: Option<PathBuf>,
 }
 
 /// Flags of the commands that take reports.
 #[derive(Debug, Default, clap::Args)]
 pub(super) struct ServerArgs {
-    /// Address to listen on; anything but loopback needs FEEDBACK_API_KEY
-    #[arg(long, value_name = "IP")]
+    #[arg(long, value_name = "IP", help = "Address to listen on; anything but loopback needs FEEDBACK_API_KEY")]
     pub host: Option<IpAddr>,
-    /// Port to listen on, 0 for any free one; also FEEDBACK_PORT
-    #[arg(long, value_name = "PORT")]
+    #[arg(long, value_name = "PORT", help = "Port to listen on, 0 for any free one; also FEEDBACK_PORT")]
     pub port: Option<Within<0, 65_535>>,
 }
 

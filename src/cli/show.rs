@@ -39,7 +39,10 @@ fn print(out: &mut Out, detail: &Detail) -> io::Result<()> {
     let now = Clock::System.now();
     let gap = if r.gap_type_raw.is_empty() { r.gap_type.as_str() } else { &r.gap_type_raw };
     let resolution = r.resolution.map_or(r.resolution_raw.as_str(), |word| word.as_str());
-    out.parts(&[(Some(Ink::Bold), format!("{} ", f.id)), (Some(Ink::Dim), format!("({} ago)", ago(now, f.received_at)))])?;
+    out.parts(&[
+        (Some(Ink::Bold), format!("{} ", f.id)),
+        (Some(Ink::Dim), format!("({} ago)", ago(now, f.received_at))),
+    ])?;
     let state = if f.reviewed { "reviewed" } else { "unreviewed" };
     let draft = match (f.merged, f.drafted, f.pr_url.is_empty()) {
         (true, _, _) => "merged".to_owned(),

@@ -29,10 +29,7 @@ pub(super) async fn run(args: &Args, global: &Global) -> anyhow::Result<Code> {
 }
 
 fn print(out: &mut Out, stats: &Stats) -> io::Result<()> {
-    out.line(format!(
-        "{} reports, {} unreviewed, {} notes",
-        stats.total, stats.unreviewed, stats.note_count
-    ))?;
+    out.line(format!("{} reports, {} unreviewed, {} notes", stats.total, stats.unreviewed, stats.note_count))?;
     for (title, counts) in
         [("By server", &stats.by_server), ("By gap", &stats.by_gap_type), ("By resolution", &stats.by_resolution)]
     {

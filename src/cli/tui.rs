@@ -10,7 +10,8 @@ use tokio_util::sync::CancellationToken;
 
 pub(super) async fn run(global: &Global, server: ServerArgs) -> anyhow::Result<Code> {
     if !(std::io::stdin().is_terminal() && std::io::stdout().is_terminal()) {
-        let help = "the screen needs a terminal; without one use `patchwork serve`, `patchwork list` or `patchwork --help`";
+        let help =
+            "the screen needs a terminal; without one use `patchwork serve`, `patchwork list` or `patchwork --help`";
         return Err(Usage(help.into()).into());
     }
     let stop = serve::stop_signals()?;

@@ -68,7 +68,11 @@ pub(super) async fn run(args: &Args, global: &Global) -> anyhow::Result<Code> {
     environment::terminal(&mut checks);
 
     let mut out = Out::open();
-    if args.json { out.json(&checks)? } else { print(&mut out, &checks)? }
+    if args.json {
+        out.json(&checks)?
+    } else {
+        print(&mut out, &checks)?
+    }
     out.finish()?;
     let failed = checks.iter().any(|check| check.state == State::Fail);
     Ok(if failed { Code::Failed } else { Code::Ok })
@@ -79,7 +83,11 @@ fn settings(global: &Global, checks: &mut Vec<Check>) -> Option<Setup> {
     let loaded = match setup::load(global, &ServerArgs::default()) {
         Ok(loaded) => loaded,
         Err(e) => {
-            checks.push(Check::fail("settings", e.to_string(), "mend the file; `patchwork config example` explains it"));
+            checks.push(Check::fail(
+                "settings",
+                e.to_string(),
+                "mend the file; `patchwork config example` explains it",
+            ));
             return None;
         }
     };
@@ -105,7 +113,11 @@ fn print(out: &mut Out, checks: &[Check]) -> io::Result<()> {
             State::Warn => (Ink::Yellow, "warn"),
             State::Fail => (Ink::Red, "FAIL"),
         };
-        out.parts(&[(Some(ink), format!("{word:<6}")), (Some(Ink::Bold), format!("{:<12}", check.name)), (None, check.found.clone())])?;
+        out.parts(&[
+            (Some(ink), format!("{word:<6}")),
+            (Some(Ink::Bold), format!("{:<12}", check.name)),
+            (None, check.found.clone()),
+        ])?;
         if !check.advice.is_empty() {
             out.line(format!("{:<18}→ {}", "", check.advice))?;
         }

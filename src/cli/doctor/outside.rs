@@ -24,7 +24,9 @@ pub(super) async fn address(setup: &Setup, checks: &mut Vec<Check>) {
     }
     checks.push(match http::bind(server, &setup.secrets).await {
         Ok(_listener) => Check::ok("address", format!("{address} is free")),
-        Err(e) => Check::fail("address", e.to_string(), "change [server] in config.toml, or the FEEDBACK_PORT variable"),
+        Err(e) => {
+            Check::fail("address", e.to_string(), "change [server] in config.toml, or the FEEDBACK_PORT variable")
+        }
     });
 }
 
@@ -57,7 +59,8 @@ fn version(line: &str) -> Option<(u32, u32)> {
 
 pub(super) fn drafter(setup: &Setup, checks: &mut Vec<Check>) {
     let config = &setup.loaded.config;
-    let uses_command = config.repositories.iter().any(|r| r.drafter.unwrap_or(config.draft.drafter) == DrafterKind::Command);
+    let uses_command =
+        config.repositories.iter().any(|r| r.drafter.unwrap_or(config.draft.drafter) == DrafterKind::Command);
     let Some(program) = config.command.run.first() else {
         if uses_command {
             let advice = "set `run` in [command] to the agent's program and arguments";
@@ -119,12 +122,16 @@ async fn github(setup: &Setup, slug: &str) -> Check {
         Ok(Ok(info)) if info.archived => {
             Check::fail("repository", format!("{slug} is archived"), "unarchive it: nothing can be pushed to it")
         }
-        Ok(Ok(info)) if info.can_push == Some(false) => {
-            Check::fail("repository", format!("{slug}: the token may not push"), "give it write access to contents and pull requests")
-        }
+        Ok(Ok(info)) if info.can_push == Some(false) => Check::fail(
+            "repository",
+            format!("{slug}: the token may not push"),
+            "give it write access to contents and pull requests",
+        ),
         Ok(Ok(info)) => Check::ok("repository", format!("{slug}, default branch {}", info.default_branch)),
         Ok(Err(e)) => Check::fail("repository", format!("{slug}: {e}"), ""),
-        Err(_elapsed) => Check::fail("repository", format!("{slug}: no answer in 10 seconds"), "check the network and [github]"),
+        Err(_elapsed) => {
+            Check::fail("repository", format!("{slug}: no answer in 10 seconds"), "check the network and [github]")
+        }
     }
 }
 

@@ -12,7 +12,9 @@ pub(super) fn directories(setup: &Setup, checks: &mut Vec<Check>) {
         let found = format!("{what}: {}", dir.display());
         checks.push(match writable(dir) {
             Ok(()) => Check::ok("directory", found),
-            Err(e) => Check::fail("directory", format!("{found}: {e}"), "let this user write there, or set PATCHWORK_HOME"),
+            Err(e) => {
+                Check::fail("directory", format!("{found}: {e}"), "let this user write there, or set PATCHWORK_HOME")
+            }
         });
     }
 }
