@@ -3,7 +3,7 @@
 use super::exit::{Code, complain};
 use super::out::Out;
 use super::setup::{self, Global, ServerArgs, Setup};
-use crate::config::{EXAMPLE, Loaded, Origin, Source};
+use crate::config::{EXAMPLE, Loaded, Origin, Repository, Source};
 use std::io;
 
 #[derive(Debug, clap::Args)]
@@ -67,30 +67,40 @@ fn show(out: &mut Out, setup: &Setup) -> io::Result<()> {
         out.line(format!("{} = {}{origin}", entry.key, entry.value))?;
     }
     for repository in &loaded.config.repositories {
-        let quoted = |text: &str| serde_json::Value::from(text);
-        out.line("[[repository]]")?;
-        out.line(format!("server = {}", quoted(&repository.server)))?;
-        match &repository.source {
-            Source::Github(name) => out.line(format!("github = {}", quoted(name)))?,
-            Source::Local(path) => out.line(format!("path = {}", quoted(&path.to_string_lossy())))?,
-        }
-        let words = [
-            ("branch", repository.branch.as_deref()),
-            ("drafter", repository.drafter.map(|d| d.as_str())),
-            ("target", repository.target.map(|t| t.as_str())),
-        ];
-        for (key, value) in words {
-            if let Some(value) = value {
-                out.line(format!("{key} = {}", quoted(value)))?;
-            }
-        }
-        if !repository.protect.is_empty() {
-            out.line(format!("protect = {}", serde_json::Value::from(repository.protect.clone())))?;
-        }
+        show_repository(out, repository)?;
     }
     out.line("# keys")?;
     for (name, masked) in setup.secrets.masked() {
         out.line(format!("# {name}: {}", if masked.is_empty() { "not set" } else { &masked }))?;
     }
     Ok(())
+}
+
+fn show_repository(out: &mut Out, repository: &Repository) -> io::Result<()> {
+    out.line("[[repository]]")?;
+    out.line(format!("server = {}", toml_text(&repository.server)))?;
+    match &repository.source {
+        Source::Github(name) => out.line(format!("github = {}", toml_text(name)))?,
+        Source::Local(path) => out.line(format!("path = {}", toml_text(&path.to_string_lossy())))?,
+    }
+    let words = [
+        ("branch", repository.branch.as_deref()),
+        ("drafter", repository.drafter.map(|d| d.as_str())),
+        ("target", repository.target.map(|t| t.as_str())),
+    ];
+    for (key, value) in words {
+        if let Some(value) = value {
+            out.line(format!("{key} = {}", toml_text(value)))?;
+        }
+    }
+    if !repository.protect.is_empty() {
+        let patterns: Vec<_> = repository.protect.iter().map(|pattern| toml_text(pattern)).collect();
+        out.line(format!("protect = [{}]", patterns.join(", ")))?;
+    }
+    Ok(())
+}
+
+/// As a TOML string; JSON's escapes are a subset of TOML's.
+fn toml_text(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
 }

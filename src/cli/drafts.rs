@@ -27,7 +27,11 @@ pub(super) async fn run(args: Args, global: &Global) -> anyhow::Result<Code> {
     let mut out = Out::open();
     if let Some(id) = &args.id {
         let detail = engine.draft(&engine.find_draft(id).await?).await?;
-        if args.json { out.json(&detail)? } else { print(&mut out, &detail)? }
+        if args.json {
+            out.json(&detail)?;
+        } else {
+            print(&mut out, &detail)?;
+        }
     } else {
         let report = match &args.report {
             Some(id) => Some(engine.find_feedback(id).await?),

@@ -123,9 +123,8 @@ fn json_safe(json: &str) -> String {
         if c == '\n' || c.is_ascii_graphic() || c == ' ' || text::line(c.encode_utf8(&mut [0; 4])).starts_with(c) {
             out.push(c);
         } else {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                out.push_str(&format!("\\u{unit:04x}"));
-            }
+            let units = c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
+            out.push_str(&units);
         }
     }
     out

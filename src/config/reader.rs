@@ -93,7 +93,7 @@ impl<'a> Reader<'a> {
                     bindings.insert(action.get_ref().to_string(), written);
                 }
                 Err(_) => {
-                    self.fail(at, "[ui.keys] takes a key such as \"r\" or a list such as [\"r\", \"R\"]".to_owned())
+                    self.fail(at, "[ui.keys] takes a key such as \"r\" or a list such as [\"r\", \"R\"]".to_owned());
                 }
             }
         }

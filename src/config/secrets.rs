@@ -91,15 +91,15 @@ impl Secrets {
     ///
     /// # Errors
     /// When a value has spaces, line breaks or control characters, or the file can't be written.
-    pub fn save(path: &Path, patch: &SecretsPatch) -> Result<(), SecretsError> {
-        let (mut text, _) = read_private(path)?;
-        env_file::parse(&text).map_err(|source| SecretsError::Malformed { path: path.to_owned(), source })?;
+    pub fn save(file: &Path, patch: &SecretsPatch) -> Result<(), SecretsError> {
+        let (mut text, _) = read_private(file)?;
+        env_file::parse(&text).map_err(|source| SecretsError::Malformed { path: file.to_owned(), source })?;
         for (name, value) in patch.pairs() {
             let value = value.expose_secret().trim();
             check(name, value)?;
             text = env_file::with(&text, name, (!value.is_empty()).then_some(value));
         }
-        replace(path, &text).map_err(|source| SecretsError::Io { path: path.to_owned(), source })
+        replace(file, &text).map_err(|source| SecretsError::Io { path: file.to_owned(), source })
     }
 
     /// These keys with a patch applied, for a process that goes on after [`Self::save`].
@@ -216,8 +216,8 @@ mod tests {
         None
     }
 
-    fn mode(path: &Path) -> u32 {
-        std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+    fn mode(file: &Path) -> u32 {
+        std::fs::metadata(file).unwrap().permissions().mode() & 0o777
     }
 
     fn text(key: Option<&SecretString>) -> Option<&str> {
@@ -227,16 +227,16 @@ mod tests {
     #[test]
     fn the_environment_wins_and_the_file_fills_in() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("secrets.env");
+        let file = dir.path().join("secrets.env");
         let patch = SecretsPatch {
             github: Some("ghp_from_the_file".into()),
             anthropic: Some("sk-ant-from-the-file".into()),
             openai: None,
         };
-        Secrets::save(&path, &patch).unwrap();
-        assert_eq!(mode(&path), PRIVATE);
+        Secrets::save(&file, &patch).unwrap();
+        assert_eq!(mode(&file), PRIVATE);
         let vars = |name: &str| (name == GITHUB).then(|| "ghp_from_the_environment".to_owned());
-        let secrets = Secrets::load(&path, &vars).unwrap().secrets;
+        let secrets = Secrets::load(&file, &vars).unwrap().secrets;
         assert_eq!(text(secrets.github.as_ref()), Some("ghp_from_the_environment"));
         assert_eq!(text(secrets.anthropic.as_ref()), Some("sk-ant-from-the-file"));
         assert_eq!(text(secrets.openai.as_ref()), None);
@@ -245,27 +245,27 @@ mod tests {
     #[test]
     fn a_wide_mode_is_repaired_and_told() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("secrets.env");
-        std::fs::write(&path, "GITHUB_TOKEN=ghp_0123456789\nGITHUB_TOKN=x\n").unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
-        let loaded = Secrets::load(&path, &none).unwrap();
-        assert_eq!(mode(&path), PRIVATE);
+        let file = dir.path().join("secrets.env");
+        std::fs::write(&file, "GITHUB_TOKEN=ghp_0123456789\nGITHUB_TOKN=x\n").unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+        let loaded = Secrets::load(&file, &none).unwrap();
+        assert_eq!(mode(&file), PRIVATE);
         assert!(loaded.warnings[0].contains("mode 644"), "{:?}", loaded.warnings);
         assert!(loaded.warnings[1].contains("GITHUB_TOKEN?"), "{:?}", loaded.warnings);
-        assert!(Secrets::load(&path, &none).unwrap().warnings.len() == 1, "repaired once");
+        assert!(Secrets::load(&file, &none).unwrap().warnings.len() == 1, "repaired once");
     }
 
     #[test]
     fn a_value_that_would_make_a_second_line_changes_nothing() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("secrets.env");
-        std::fs::write(&path, "# kept\n").unwrap();
+        let file = dir.path().join("secrets.env");
+        std::fs::write(&file, "# kept\n").unwrap();
         for bad in ["a\nFEEDBACK_API_KEY=x", "a b", "a\u{0}b", "schlüssel"] {
             let patch =
                 SecretsPatch { github: Some("ghp_fine".into()), openai: Some(bad.into()), ..Default::default() };
-            let error = Secrets::save(&path, &patch).unwrap_err().to_string();
+            let error = Secrets::save(&file, &patch).unwrap_err().to_string();
             assert!(error.contains("OPENAI_API_KEY") && !error.contains(bad), "{error}");
-            assert_eq!(std::fs::read_to_string(&path).unwrap(), "# kept\n");
+            assert_eq!(std::fs::read_to_string(&file).unwrap(), "# kept\n");
         }
     }
 
@@ -282,15 +282,15 @@ mod tests {
     #[test]
     fn an_empty_value_removes_and_an_absent_one_keeps() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("secrets.env");
+        let file = dir.path().join("secrets.env");
         let both =
             SecretsPatch { github: Some("ghp_0123456789".into()), openai: Some("sk-0123".into()), anthropic: None };
-        Secrets::save(&path, &both).unwrap();
+        Secrets::save(&file, &both).unwrap();
         let remove = SecretsPatch { openai: Some("".into()), ..Default::default() };
-        Secrets::save(&path, &remove).unwrap();
-        let file = Secrets::load(&path, &none).unwrap().secrets;
+        Secrets::save(&file, &remove).unwrap();
+        let stored = Secrets::load(&file, &none).unwrap().secrets;
         let memory = Secrets::default().patched(&both).patched(&remove);
-        for secrets in [file, memory] {
+        for secrets in [stored, memory] {
             assert_eq!(text(secrets.github.as_ref()), Some("ghp_0123456789"));
             assert_eq!(text(secrets.openai.as_ref()), None);
         }

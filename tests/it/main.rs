@@ -3,6 +3,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod architecture;
+mod cli;
 mod engine;
 mod http;
 mod store;

@@ -69,9 +69,9 @@ pub(super) async fn run(args: &Args, global: &Global) -> anyhow::Result<Code> {
 
     let mut out = Out::open();
     if args.json {
-        out.json(&checks)?
+        out.json(&checks)?;
     } else {
-        print(&mut out, &checks)?
+        print(&mut out, &checks)?;
     }
     out.finish()?;
     let failed = checks.iter().any(|check| check.state == State::Fail);
