@@ -3,9 +3,9 @@
 //! `cargo bench --bench ingest`. 64 keep-alive connections over loopback, clients in the same process, so the ratio counts and not the
 //! absolute number. Rounds alternate, so that a busy machine is busy for both; the median round is reported.
 
-use axum::{Json, Router};
 use axum::http::StatusCode;
 use axum::routing::post;
+use axum::{Json, Router};
 use patchwork::config::{Config, Secrets, ServerConfig};
 use patchwork::domain::feedback::NewFeedback;
 use patchwork::engine::{Clock, Engine, EngineOptions, Mode};
