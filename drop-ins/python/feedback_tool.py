@@ -585,9 +585,8 @@ class Outcome:
             _log.warning("PATCHWORKMCP_UNSENT_FEEDBACK reason=%s payload=%s", reason, _one_line(payload).decode())
 
 
-def _lost(reason: str, payload: dict[str, Any] | None = None) -> Outcome:
-    answer = _TEXTS["answers"]["lost"].replace("{reason}", reason)
-    return Outcome(answer, (reason, payload) if payload else None)
+def _lost(reason: str, unsent: tuple[str, dict[str, Any]] | None = None) -> Outcome:
+    return Outcome(_TEXTS["answers"]["lost"].replace("{reason}", reason), unsent)
 
 
 @dataclass
@@ -602,6 +601,7 @@ class Reporter:
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
     _wake: threading.Event = field(default_factory=threading.Event, init=False)
     _worker: threading.Thread | None = field(default=None, init=False)
+    _not_before: float = field(default=0.0, init=False)  # what the last Retry-After asked for
 
     def __post_init__(self) -> None:
         self._spool = Spool(self.server_name)
@@ -668,10 +668,11 @@ class Reporter:
         if reply.refused:
             return Outcome(answers["refused"].replace("{reason}", reply.detail))
         if reply.too_large:
-            return _lost("too large for the sidecar", payload)
+            return _lost("it is too large for the sidecar", (reply.reason, payload))
         not_kept = self._spool.add(reply.reason, payload)
         if not_kept:
-            return _lost(f"{reply.reason}, {not_kept}", payload)
+            return _lost(f"{reply.reason}, {not_kept}", (f"{reply.reason},{not_kept}", payload))
+        self._not_before = time.monotonic() + (reply.retry_after or 0.0)
         self._start_worker()
         return Outcome(answers["queued"], (reply.reason, payload))
 
@@ -691,7 +692,7 @@ class Reporter:
     # -- in the background
 
     def _start_worker(self, *, wake: bool = False) -> None:
-        """Makes sure that somebody empties the spool; `wake`: now rather than after the pause."""
+        """Makes sure that somebody empties the spool; `wake`: now rather than after a pause."""
         if not self._spool.read():
             return
         with self._lock:
@@ -706,21 +707,22 @@ class Reporter:
         pause, longest = BACKOFF_SECONDS
         while True:
             # Half to full length, so that the servers of a machine don't knock in step.
-            wait = pause * random.uniform(0.5, 1.0)
-            try:
-                reply = self._drain()
-                wait = max(wait, (reply and reply.retry_after) or 0.0)
-            except OSError:
-                _log.warning("the spool of undelivered feedback cannot be worked on", exc_info=True)
-            with self._lock:
-                if not self._spool.read():
-                    self._worker = None
-                    return
+            wait = max(pause * random.uniform(0.5, 1.0), self._not_before - time.monotonic())
             if self._wake.wait(wait):
                 self._wake.clear()
                 pause = BACKOFF_SECONDS[0]
             else:
                 pause = min(pause * 2, longest)
+            try:
+                reply = self._drain()
+                self._not_before = time.monotonic() + ((reply and reply.retry_after) or 0.0)
+            except OSError:
+                _log.warning("the spool of undelivered feedback cannot be worked on", exc_info=True)
+            with self._lock:
+                if not self._spool.read():
+                    self._wake.clear()
+                    self._worker = None
+                    return
 
     def _drain(self) -> Reply | None:
         """Sends what waits, oldest first; the reply that made it stop, if one did."""
@@ -759,7 +761,7 @@ class Reporter:
         threading.Thread(target=work, name="patchwork-heartbeat", daemon=True).start()
 
     def heartbeat(self, names: list[str]) -> None:
-        self._start_worker()  # what an earlier process left behind
+        self._start_worker()  # for what an earlier process left behind
         names = _tool_names(names)
         self._post(
             "/api/v1/heartbeat/",
