@@ -79,7 +79,7 @@ class Sidecar:
         self.bodies: list[str] = []
         self.heartbeats: list[dict[str, Any]] = []
         self.violations: list[str] = []
-        self._bytes_by_id: dict[str, str] = {}
+        self._first_by_id: dict[str, dict[str, Any]] = {}
         self._lock = threading.Lock()
         self._server: http.server.ThreadingHTTPServer | None = None
         self._plugs: list[socket.socket] = []
@@ -155,9 +155,7 @@ class Sidecar:
             self._check_report(payload, headers)
             report_id = str(payload.get("id"))
             self.posts.append((time.monotonic(), report_id))
-            if self._bytes_by_id.setdefault(report_id, json.dumps(payload, sort_keys=True)) != json.dumps(
-                payload, sort_keys=True
-            ):
+            if self._first_by_id.setdefault(report_id, payload) != payload:
                 self._violation("a retry differs from the first attempt under the same id")
             new = report_id not in self.rows
             if new and self.mode in ("ok", "known", "slow", "trickle", "drop"):
@@ -485,7 +483,8 @@ class Bench:
         self.drained()
 
     def drained(self) -> None:
-        self.check("after recovery: the spool is empty", until(lambda: not self.waiting(), DRAIN_SECONDS), self.waiting())
+        empty = until(lambda: not self.waiting(), DRAIN_SECONDS)
+        self.check("after recovery: the spool is empty", empty, self.waiting())
 
     def stored_once(self, *needed: str) -> None:
         rows = [row["what_i_needed"] for row in self.sidecar.rows.values()]
@@ -523,7 +522,8 @@ def unsent(server: Server, needed: str) -> list[dict[str, Any]]:
 
 def scenario_texts(bench: Bench) -> None:
     server = bench.start()
-    bench.check("the instructions hold the recommended text, once", server.instructions.count(TEXTS["instructions"]) == 1)
+    times = server.instructions.count(TEXTS["instructions"])
+    bench.check("the instructions hold the recommended text, once", times == 1, server.instructions)
     tools = server.tools()
     named = [tool for tool in tools if tool["name"] == TEXTS["name"]]
     if not bench.check("tools/list has the tool, once", len(named) == 1, [tool["name"] for tool in tools]):
@@ -536,7 +536,8 @@ def scenario_texts(bench: Bench) -> None:
     found = {name: annotations.get(name) for name in TEXTS["annotations"]}
     bench.check("the annotations are as given", found == TEXTS["annotations"], found)
     # Some SDKs name the dialect or say whether other properties are allowed; neither says anything to an agent.
-    schema = {name: value for name, value in tool["inputSchema"].items() if name not in ("$schema", "additionalProperties")}
+    ignored = ("$schema", "additionalProperties")
+    schema = {name: value for name, value in tool["inputSchema"].items() if name not in ignored}
     schema["required"] = sorted(schema.get("required") or [])
     wanted = TEXTS["input_schema"] | {"required": sorted(TEXTS["input_schema"]["required"])}
     bench.check("the input schema is as given", schema == wanted, json.dumps(schema))
@@ -551,7 +552,7 @@ def scenario_fields(bench: Bench) -> None:
     names = [tool["name"] for tool in server.tools()]
     full = REPORT | {
         "gap_type": "missing_tool",
-        "suggestion": "subtract(a: int, b: int) -> int\n\n\"quotes\" and ünïcödé 🎉",
+        "suggestion": 'subtract(a: int, b: int) -> int\n\n"quotes" and ünïcödé 🎉',
         "user_goal": "to balance the books",
         "resolution": "worked_around",
         "tools_available": ["add", "made up"],
@@ -562,7 +563,7 @@ def scenario_fields(bench: Bench) -> None:
     answer = server.call(full)
     bench.answered("a full report", answer, "recorded")
     row = next(iter(bench.sidecar.rows.values()), {})
-    own = ("what_i_needed", "what_i_tried", "gap_type", "suggestion", "user_goal", "resolution", "agent_model", "session_id")
+    own = (*LONG_FIELDS, "gap_type", "resolution", "agent_model", "session_id")
     wrong = {name: row.get(name) for name in own if row.get(name) != full[name]}
     bench.check("the agent's words are stored as sent", not wrong, wrong)
     facts = (row.get("client_type"), row.get("client_version"))
@@ -626,10 +627,12 @@ def scenario_hostile_arguments(bench: Bench) -> None:
     cut = long.endswith(CUT_MARK) and len(body.encode()) > LONG_MAX_BYTES - 50 and ("é🎉" * 100_000).startswith(body)
     bench.check("a long text is cut at a character, with a mark", cut, (len(long.encode()), long[-12:]))
 
-    for name, arguments in {"no arguments": {}, "null arguments": None, "an empty need": REPORT | {"what_i_needed": " "}}.items():
+    incomplete = {"no arguments": {}, "null arguments": None, "an empty need": REPORT | {"what_i_needed": " "}}
+    for name, wrong in incomplete.items():
         before = len(bench.sidecar.rows)
-        answer = server.call(arguments)
-        bench.check(f"{name}: refused in words, nothing stored", answer.kind == "refused" and len(bench.sidecar.rows) == before, answer)
+        answer = server.call(wrong)
+        stored = len(bench.sidecar.rows) - before
+        bench.check(f"{name}: refused in words, nothing stored", answer.kind == "refused" and not stored, answer)
     # Some SDKs reject a lone surrogate before the drop-in sees it: what counts is that the server lives.
     server.wait(server.send("tools/call", {"name": TEXTS["name"], "arguments": REPORT | {"suggestion": "a\ud800b"}}), 2)
     bench.answered("after a lone surrogate the server lives", server.call(REPORT), "recorded")
@@ -663,12 +666,14 @@ def scenario_redaction(bench: Bench) -> None:
     server.call(arguments)
     row = next(iter(bench.sidecar.rows.values()), {})
     suggestion = row.get("suggestion", "")
-    bench.check("the rest of the text stays", suggestion.startswith("before [redacted]") and "after" in suggestion, suggestion)
+    kept = suggestion.startswith("before [redacted]") and suggestion.endswith("after")
+    bench.check("the rest of the text stays", kept, suggestion)
     bench.sidecar.down()
     bench.answered("with nobody listening", server.call(arguments | {"what_i_needed": "spooled"}), "queued")
     until(lambda: unsent(server, "spooled"), 2)
     spooled = "".join(file.read_text("utf-8") for file in bench.files())
-    for place, found in {"the wire": "".join(bench.sidecar.bodies), "the spool": spooled, "the log": server.stderr}.items():
+    places = {"the wire": "".join(bench.sidecar.bodies), "the spool": spooled, "the log": server.stderr}
+    for place, found in places.items():
         leaked = [secret for secret in secrets if secret in found]
         bench.check(f"no credential reaches {place}", "[redacted]" in found and not leaked, leaked)
 
@@ -678,7 +683,8 @@ def scenario_down(bench: Bench) -> None:
     server = bench.start()
     answer = server.call(REPORT | {"what_i_needed": "first"})
     bench.answered("nobody listens", answer, "queued")
-    bench.check("the log has the whole report", until(lambda: len(unsent(server, "first")) == 1, 2), server.stderr[-300:])
+    logged = until(lambda: len(unsent(server, "first")) == 1, 2)
+    bench.check("the log has the whole report, once", logged, server.stderr[-300:])
     modes = {oct(stat.S_IMODE(file.stat().st_mode)) for file in bench.files()}
     bench.check("the spool file is 0600", modes == {"0o600"}, modes)
     mode = oct(stat.S_IMODE(bench.spool.stat().st_mode)) if bench.spool.is_dir() else None
@@ -830,7 +836,7 @@ def scenario_full_spool(bench: Bench) -> None:
         answer = server.call(REPORT | {"what_i_needed": f"after {name}"})
         bench.answered(f"a spool of {name}", answer, "lost")
         bench.check(f"a spool of {name} does not grow", file.stat().st_size <= size, file.stat().st_size - size)
-        logged = until(lambda: unsent(server, f"after {name}"), 2)
+        logged = until(lambda needed=f"after {name}": unsent(server, needed), 2)
         bench.check("the log has the lost report", logged, server.stderr[-300:])
     file.unlink()
 
@@ -845,7 +851,8 @@ def scenario_corrupt_spool(bench: Bench) -> None:
     server.call(REPORT | {"what_i_needed": "to know that all is well"})
     arrived = until(lambda: bench.sidecar.row_with("behind the garbage"), DRAIN_SECONDS)
     bench.check("the good line behind a bad one is sent", arrived)
-    bench.check("the spool is empty", until(lambda: not any(f.read_bytes().strip() for f in bench.files()), DRAIN_SECONDS))
+    empty = until(lambda: not any(path.read_bytes().strip() for path in bench.files()), DRAIN_SECONDS)
+    bench.check("the spool is empty", empty, bench.files())
     bad = b"".join(path.read_bytes() for path in bench.spool.glob("*.bad"))
     bench.check("the bad lines are kept aside", b"half a li" in bad, bad)
 
@@ -907,7 +914,7 @@ def benched(command: list[str], name: str) -> Iterator[Bench]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Checks a PatchworkMCP drop-in in a server that speaks MCP over stdio.")
+    parser = argparse.ArgumentParser(description="Checks a PatchworkMCP drop-in in an MCP server over stdio.")
     parser.add_argument("-k", metavar="WORD", default="", help="only scenarios with this word in their name")
     parser.add_argument("-v", action="store_true", help="show the server's stderr where a check failed")
     parser.add_argument("command", nargs="+", metavar="COMMAND", help="starts the server (put -- before it)")

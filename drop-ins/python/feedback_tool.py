@@ -10,7 +10,8 @@ Copy this file next to your server and add two lines:
 own tools (a must for low-level servers: the drop-in wraps the handlers it finds).
 
 Anything else, a Django-style registry for instance, uses the plain parts:
-`FEEDBACK_TOOL_SCHEMA`, `INSTRUCTIONS`, `send_feedback_sync(...)` and `await send_feedback(...)`.
+`FEEDBACK_TOOL_SCHEMA`, `INSTRUCTIONS`, `send_feedback_sync(...)` or `await send_feedback(...)`,
+and `send_heartbeat(...)` once at start.
 
 Settings, as arguments or from the environment (arguments win):
 
@@ -57,6 +58,7 @@ __all__ = [
     "register_feedback_tool",
     "send_feedback",
     "send_feedback_sync",
+    "send_heartbeat",
 ]
 
 VERSION = "1.0.0"
@@ -364,7 +366,7 @@ def _retry_after(value: str | None) -> float | None:
         if when.tzinfo is None:
             when = when.replace(tzinfo=timezone.utc)
         seconds = (when - datetime.now(timezone.utc)).total_seconds()
-    return min(max(seconds, 0.0), RETRY_AFTER_MAX_SECONDS)
+    return min(seconds, RETRY_AFTER_MAX_SECONDS) if seconds > 0 else 0.0  # NaN included
 
 
 def _post(url: str, path: str, body: bytes, headers: dict[str, str], seconds: float) -> Reply:
@@ -509,9 +511,8 @@ class Spool:
 
     def add(self, reason: str, payload: dict[str, Any]) -> str | None:
         """Keeps a report; the reason why not, if not."""
-        line = _one_line(
-            {"reason": reason, "payload": payload, "queued_at": datetime.now(timezone.utc).isoformat(timespec="seconds")}
-        )
+        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        line = _one_line({"reason": reason, "payload": payload, "queued_at": now})
         try:
             with self._locked(".lock", LOCK_SECONDS) as held:
                 if not held:
@@ -849,6 +850,14 @@ def send_feedback_sync(
     return _reporter(server_name, url, api_key, "none").report_sync(arguments, facts)
 
 
+def send_heartbeat(
+    server_name: str, tool_names: list[str], *, url: str | None = None, api_key: str | None = None
+) -> None:
+    """Tells the sidecar, in the background, which tools this server has. Never raises."""
+    names = _tool_names(tool_names)
+    _reporter(server_name, url, api_key, "none").heartbeat_later(lambda: names)
+
+
 # ---------------------------------------------------------------------------------------------
 # Public: registration
 
@@ -873,7 +882,7 @@ def register_feedback_tool(
         if add:
             break
     else:
-        raise TypeError(f"cannot add a tool to a {type(server).__qualname__}: use send_feedback in its tool handler")
+        raise TypeError(f"{type(server).__qualname__} is not a known server: call send_feedback in its tool handler")
     if getattr(server, "_patchwork_feedback", False):
         return
     server._patchwork_feedback = True
