@@ -154,7 +154,7 @@ INSTRUCTIONS: str = _TEXTS["instructions"]
 
 DEFAULT_URL = "http://127.0.0.1:8099"
 CONNECT_SECONDS = 0.5
-CALL_SECONDS = 1.6  # the network's share of a call; the rest up to two seconds is for the disk
+CALL_SECONDS = 1.4  # the network's share of a call; the rest up to two seconds is for the SDK and the disk
 RETRY_PAUSE_SECONDS = 0.15
 BACKGROUND_SECONDS = 10.0
 BACKOFF_SECONDS = (1.0, 300.0)  # first pause, longest pause
@@ -167,8 +167,8 @@ SPOOL_MAX_LINES = 500
 LOCK_SECONDS = 0.1
 
 LONG_FIELDS = ("what_i_needed", "what_i_tried", "suggestion", "user_goal")
-SHORT_FIELDS = ("gap_type", "resolution", "agent_model", "session_id", "client_type")
-OWN_FIELDS = ("id", "server_name", "drop_in", "sdk", "texts_version", "client_version")
+SHORT_FIELDS = ("gap_type", "resolution", "agent_model", "session_id", "client_type", "client_version")
+OWN_FIELDS = ("id", "server_name", "drop_in", "sdk", "texts_version")
 LONG_MAX_BYTES = 200_000
 SHORT_MAX_CHARS = 500
 TOOLS_MAX = 500
@@ -279,12 +279,8 @@ def _build_payload(arguments: Any, server_name: str, sdk: str, facts: Facts) -> 
     payload |= {name: _text(said.get(name))[:SHORT_MAX_CHARS] for name in SHORT_FIELDS}
     payload["tools_available"] = _tool_names(facts.tools_available or said.get("tools_available"))
     payload["gap_type"] = payload["gap_type"] or "other"
-    for name, fact in (
-        ("client_type", facts.client_type),
-        ("client_version", facts.client_version),
-        ("session_id", facts.session_id),
-    ):
-        payload[name] = _text(fact)[:SHORT_MAX_CHARS] or payload.get(name, "")
+    for name in ("client_type", "client_version", "session_id"):
+        payload[name] = _text(getattr(facts, name))[:SHORT_MAX_CHARS] or payload[name]
     payload["session_id"] = payload["session_id"] or facts.fallback_session
 
     unknown = [name for name in said if name not in payload and name not in OWN_FIELDS]
@@ -682,8 +678,8 @@ class Reporter:
 
     def _post(self, path: str, value: Any, seconds: float, extra: dict[str, str] | None = None) -> Reply:
         # Read on each use: many servers load their .env file after the imports.
-        url = self.url or os.environ.get("FEEDBACK_SIDECAR_URL") or DEFAULT_URL
-        key = (self.api_key or os.environ.get("FEEDBACK_API_KEY") or "").strip()
+        url = str(self.url or os.environ.get("FEEDBACK_SIDECAR_URL") or DEFAULT_URL)
+        key = str(self.api_key or os.environ.get("FEEDBACK_API_KEY") or "").strip()
         headers = {"Content-Type": "application/json", "User-Agent": f"patchwork-drop-in-python/{VERSION}"}
         headers |= {"Connection": "close"} | (extra or {})
         if key:
@@ -802,9 +798,9 @@ _reporters_lock = threading.Lock()
 
 def _reporter(server_name: str, url: str | None, api_key: str | None, sdk: str) -> Reporter:
     """One reporter, and so one background worker, per server name and sidecar."""
+    key = (str(server_name or "unknown"), url, api_key, sdk)
     with _reporters_lock:
-        key = (server_name, url, api_key, sdk)
-        return _reporters.setdefault(key, Reporter(server_name, url, api_key, sdk))
+        return _reporters.setdefault(key, Reporter(*key))
 
 
 # ---------------------------------------------------------------------------------------------
@@ -1019,13 +1015,13 @@ def _add_to_lowlevel(server: Any, reporter: Reporter) -> None:
 
     tool = types.Tool.model_validate(FEEDBACK_TOOL_SCHEMA)
     seen: list[str] = []
-
     listed_once = threading.Event()
 
     def listed(result: Any, cursor: str | None) -> Any:
         """Adds the tool on the last page, and remembers the names: only a client can list them."""
         more = getattr(result, "next_cursor", None) or getattr(result, "nextCursor", None)
-        tools = [*result.tools] if more else [*result.tools, tool]
+        there = any(item.name == TOOL_NAME for item in result.tools)
+        tools = [*result.tools] if more or there else [*result.tools, tool]
         if cursor is None:
             seen.clear()
         seen.extend(item.name for item in tools)
