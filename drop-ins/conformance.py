@@ -707,8 +707,13 @@ def scenario_back_during_the_pause(bench: Bench) -> None:
     bench.sidecar.down()
     server = bench.start()
     server.call(REPORT | {"what_i_needed": "early"})
-    time.sleep(4)
-    bench.recover(server)
+    time.sleep(6)
+    bench.sidecar.up()
+    answer = server.call(REPORT | {"what_i_needed": "to know that all is well"})
+    bench.answered("back again", answer, "recorded")
+    soon = until(lambda: not bench.waiting(), 2)
+    bench.check("the success sends what waits, at once", soon, bench.waiting())
+    bench.drained()
     bench.stored_once("early")
 
 
