@@ -30,6 +30,8 @@
 pub mod client;
 pub mod config;
 pub mod domain;
+pub mod drafting;
 pub mod engine;
 pub mod protocol;
 pub mod providers;
+pub mod store;

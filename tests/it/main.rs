@@ -1,1 +1,7 @@
+//! The integration tests: one binary, so that there is one link.
 
+#[path = "../support/mod.rs"]
+mod support;
+
+mod engine;
+mod store;

@@ -1,0 +1,219 @@
+//! The model's answer: its schema, and the way from untrusted JSON to a [`ChangeSet`] or a list of problems in words.
+//!
+//! The schema keeps to what every vendor's strict mode accepts: all properties required, nullable where something may be
+//! absent, no length or pattern keywords. What it can't say is checked here, and every problem is worded for the model,
+//! which gets one chance to mend its answer.
+
+use crate::domain::change::{ChangeSet, Edit, FileChange, Problem, RepoPath};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// Most problems sent back; a model that made more will not mend them one by one.
+const MAX_PROBLEMS: usize = 30;
+
+/// The JSON schema of an answer.
+pub(super) fn schema() -> Value {
+    let edit = json!({
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["search", "replace"],
+        "properties": {
+            "search": {"type": "string", "description": "Text that occurs exactly once in the file, copied with its indentation and without line numbers"},
+            "replace": {"type": "string", "description": "What takes its place"},
+        },
+    });
+    let file = json!({
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["path", "action", "content", "edits"],
+        "properties": {
+            "path": {"type": "string", "description": "Relative to the repository's root, with `/`"},
+            "action": {"type": "string", "enum": ["create", "edit", "delete"]},
+            "content": {"type": ["string", "null"], "description": "The whole file when it is created, else null"},
+            "edits": {"type": "array", "items": edit, "description": "Applied in order when the file is edited, else empty"},
+        },
+    });
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["title", "summary", "files"],
+        "properties": {
+            "title": {"type": "string", "description": "One line of at most 72 characters, in the imperative"},
+            "summary": {"type": "string", "description": "What changed and why, for the reviewer, in plain Markdown"},
+            "files": {"type": "array", "items": file},
+        },
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawAnswer {
+    title: String,
+    summary: String,
+    files: Vec<RawFile>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawFile {
+    path: String,
+    action: String,
+    #[serde(default)]
+    content: Option<String>,
+    #[serde(default)]
+    edits: Option<Vec<RawEdit>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawEdit {
+    search: String,
+    replace: String,
+}
+
+/// Reads an answer. An empty list of files is legal: the model may explain in `summary` why it changes nothing.
+///
+/// # Errors
+/// Every problem at once, in words a model can act on.
+pub(super) fn parse(text: &str) -> Result<ChangeSet, Vec<Problem>> {
+    let raw: RawAnswer = serde_json::from_str(without_fence(text)).map_err(|e| vec![not_json(&e)])?;
+    let mut problems = Vec::new();
+    if raw.title.trim().is_empty() {
+        problems.push(problem("title", "it is empty"));
+    }
+    if raw.summary.trim().is_empty() {
+        problems.push(problem("summary", "it is empty"));
+    }
+    let mut files = Vec::new();
+    for (at, file) in raw.files.into_iter().enumerate() {
+        let name = if file.path.is_empty() { format!("files[{at}]") } else { file.path.clone() };
+        match file_change(file) {
+            Ok(change) => files.push(change),
+            Err(reason) => problems.push(Problem { path: name, reason }),
+        }
+    }
+    problems.truncate(MAX_PROBLEMS);
+    if problems.is_empty() { Ok(ChangeSet { title: raw.title, summary: raw.summary, files }) } else { Err(problems) }
+}
+
+fn file_change(file: RawFile) -> Result<FileChange, String> {
+    let path = RepoPath::parse(file.path).map_err(|e| e.to_string())?;
+    let edits = file.edits.unwrap_or_default();
+    match (file.action.as_str(), file.content, edits.is_empty()) {
+        ("create", Some(content), true) => Ok(FileChange::Create { path, content }),
+        ("create", _, _) => Err("a file that is created has its text in `content` and no `edits`".into()),
+        ("edit", None, _) => {
+            let edits = edits.into_iter().map(|e| Edit { search: e.search, replace: e.replace }).collect();
+            Ok(FileChange::Edit { path, edits })
+        }
+        ("edit", Some(_), _) => {
+            Err("a file that is edited has null in `content`; put the changed lines in `edits`".into())
+        }
+        // Some models send an empty text where the schema wants null; it means the same.
+        ("delete", content, true) if content.as_deref().unwrap_or("").is_empty() => Ok(FileChange::Delete { path }),
+        ("delete", _, _) => Err("a file that is deleted has null in `content` and no `edits`".into()),
+        (other, _, _) => Err(format!("`action` is `create`, `edit` or `delete`, not `{}`", short(other))),
+    }
+}
+
+/// Models that are not held to a schema like to wrap JSON in a Markdown fence.
+fn without_fence(text: &str) -> &str {
+    let text = text.trim();
+    let Some(inner) = text.strip_prefix("```").and_then(|t| t.strip_suffix("```")) else { return text };
+    inner.strip_prefix("json").unwrap_or(inner).trim()
+}
+
+fn not_json(error: &serde_json::Error) -> Problem {
+    // serde's words name the key or type at fault; they quote at most a short value.
+    problem("(answer)", &format!("it does not fit the schema: {}", short(&error.to_string())))
+}
+
+fn problem(path: &str, reason: &str) -> Problem {
+    Problem { path: path.to_owned(), reason: reason.to_owned() }
+}
+
+fn short(text: &str) -> String {
+    crate::domain::text::clipped(text, 160)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(files: Value) -> String {
+        json!({"title": "t", "summary": "s", "files": files}).to_string()
+    }
+
+    #[test]
+    fn the_three_actions_are_read() {
+        let set = parse(&answer(json!([
+            {"path": "a", "action": "create", "content": "x", "edits": []},
+            {"path": "b", "action": "edit", "content": null, "edits": [{"search": "1", "replace": "2"}]},
+            {"path": "c", "action": "delete", "content": null, "edits": []},
+        ])))
+        .unwrap();
+        let kinds: Vec<_> = set.files.iter().map(|f| f.path().as_str()).collect();
+        assert_eq!(kinds, ["a", "b", "c"]);
+        assert!(parse(&format!("```json\n{}\n```", answer(json!([])))).is_ok());
+    }
+
+    #[test]
+    fn every_problem_is_named_with_its_path() {
+        let problems = parse(&answer(json!([
+            {"path": "../x", "action": "create", "content": "x", "edits": []},
+            {"path": "/etc/passwd", "action": "create", "content": "x", "edits": []},
+            {"path": ".git/config", "action": "create", "content": "x", "edits": []},
+            {"path": "a", "action": "create", "content": null, "edits": []},
+            {"path": "b", "action": "edit", "content": "whole file", "edits": []},
+            {"path": "c", "action": "rename", "content": null, "edits": []},
+            {"path": "d", "action": "delete", "content": "x", "edits": []},
+            {"path": "", "action": "delete", "content": null, "edits": []},
+        ])))
+        .unwrap_err();
+        let paths: Vec<_> = problems.iter().map(|p| p.path.as_str()).collect();
+        assert_eq!(paths, ["../x", "/etc/passwd", ".git/config", "a", "b", "c", "d", "files[7]"]);
+    }
+
+    #[test]
+    fn what_is_no_answer_is_said_in_words() {
+        for text in ["", "Sure! Here is the change.", "[]", "{\"title\": 1}", "{\"title\":\"t\"}", "\u{0}\u{fffd}{{{"] {
+            let problems = parse(text).unwrap_err();
+            assert!(problems[0].reason.contains("schema"), "{text}: {problems:?}");
+        }
+        let blank = json!({"title": " ", "summary": "", "files": []}).to_string();
+        assert_eq!(parse(&blank).unwrap_err().len(), 2);
+    }
+
+    #[test]
+    fn ten_thousand_bad_files_make_a_short_list() {
+        let files: Vec<Value> =
+            (0..10_000).map(|_| json!({"path": "../x", "action": "x", "content": null, "edits": []})).collect();
+        assert_eq!(parse(&answer(json!(files))).unwrap_err().len(), MAX_PROBLEMS);
+    }
+
+    /// Both vendors refuse a schema in which an object leaves a property out of `required` or is open.
+    #[test]
+    fn the_schema_keeps_to_the_strict_subset() {
+        fn check(schema: &Value, depth: usize) {
+            assert!(depth <= 10);
+            let allowed = ["type", "additionalProperties", "required", "properties", "items", "enum", "description"];
+            for key in schema.as_object().unwrap().keys() {
+                assert!(allowed.contains(&key.as_str()), "{key}");
+            }
+            if let Some(properties) = schema["properties"].as_object() {
+                assert_eq!(schema["additionalProperties"], json!(false));
+                let mut required: Vec<_> =
+                    schema["required"].as_array().unwrap().iter().map(|v| v.as_str().unwrap()).collect();
+                let mut names: Vec<_> = properties.keys().map(String::as_str).collect();
+                required.sort_unstable();
+                names.sort_unstable();
+                assert_eq!(required, names);
+                properties.values().for_each(|p| check(p, depth + 1));
+            }
+            if schema.get("items").is_some() {
+                check(&schema["items"], depth + 1);
+            }
+        }
+        check(&schema(), 0);
+    }
+}

@@ -1,0 +1,107 @@
+//! What a draft run is given and what it tells: the contract between the pipeline and the engine.
+//!
+//! The pipeline stores nothing. Whatever must outlive it goes through a [`Reporter`], which the engine implements, and what an
+//! interrupted run had already reported comes back to it as [`Saved`].
+
+use crate::config::{Config, Repository, Secrets};
+use crate::domain::change::Plan;
+use crate::domain::draft::{DrafterKind, Stage, TargetKind, Usage};
+use crate::domain::id::DraftId;
+use crate::protocol::read::{Detail, RankedFile};
+use crate::providers::http::Http;
+use futures::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// One run: a report, the repository behind it, who drafts, and where the change goes.
+#[derive(Debug, Clone)]
+pub struct Job {
+    pub draft: DraftId,
+    /// 1 for the first run of a report, 2 for the re-draft, …
+    pub number: i64,
+    /// The report with its notes as they are now.
+    pub report: Detail,
+    pub repository: Repository,
+    pub drafter: DrafterKind,
+    pub target: TargetKind,
+    /// The newest earlier run that made a change.
+    pub previous: Option<Previous>,
+}
+
+/// What an earlier run of the same report left behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Previous {
+    /// Unified diff; untrusted, a model wrote it.
+    pub diff: String,
+    pub branch: String,
+    /// Empty when there was no pull request.
+    pub pr_url: String,
+}
+
+/// What every run of this process shares.
+#[derive(Debug, Clone)]
+pub struct Tools {
+    pub http: Http,
+    pub config: Arc<Config>,
+    pub secrets: Arc<Secrets>,
+    /// Where clones and worktrees live; safe to delete while no run is active.
+    pub cache_dir: PathBuf,
+}
+
+/// What an interrupted run already has. Nothing in it is done or paid for again.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Saved {
+    /// The commit the run started from.
+    pub commit: Option<String>,
+    /// The change that passed the check stage.
+    pub change: Option<SavedChange>,
+}
+
+/// A checked change, ready to publish.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedChange {
+    /// One line of at most 72 characters.
+    pub title: String,
+    /// Markdown; untrusted.
+    pub summary: String,
+    /// The new content of every file that changes.
+    pub files: Plan,
+    pub usage: Usage,
+}
+
+/// Something the run wants kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Artifact {
+    /// The commit that the worktree shows.
+    Base { commit: String },
+    /// Files shown to the drafter, best first.
+    Files(Vec<RankedFile>),
+    /// The checked change: give it back as [`Saved::change`] after a crash.
+    Change(SavedChange),
+    /// Unified diff of the change.
+    Diff(String),
+    /// All that this run used so far, repair rounds included; the newest replaces the one before.
+    Usage(Usage),
+    /// Lines to append to the run's log.
+    Log(String),
+}
+
+/// The engine wants the run to end: it was cancelled, or its history can't be stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the run was stopped")]
+pub struct Stop;
+
+/// Where a run tells what it does. Implemented by the engine; all but [`Self::progress`] return when it is durable.
+pub trait Reporter: Send + Sync {
+    /// A stage begins; the one before is done.
+    fn stage(&self, stage: Stage) -> BoxFuture<'_, Result<(), Stop>>;
+
+    /// A line of what the stage did.
+    fn detail(&self, line: String) -> BoxFuture<'_, Result<(), Stop>>;
+
+    fn save(&self, artifact: Artifact) -> BoxFuture<'_, Result<(), Stop>>;
+
+    /// How a stage is getting on; lossy and cheap. `tail` is the end of what streams in, untrusted.
+    fn progress(&self, stage: Stage, bytes: i64, tail: &str);
+}

@@ -1,0 +1,30 @@
+//! L3: from a report to a draft, stage by stage.
+//!
+//! ```text
+//! checkout ─▶ context ─▶ model ─▶ check ─▶ publish
+//! git cache    rank and    ask for   apply or   commit, push,
+//! + worktree   pack files  a change  repair     draft PR
+//! ```
+//!
+//! [`run`] is the pipeline; the engine calls it, and whatever it wants kept goes through the engine's [`Reporter`]. Everything
+//! that judges (ranking, brief, answer, protected paths, the pull request's text) is pure; only `pipeline` and the
+//! drafters talk to `providers`. Dropping the future of a run stops its request or command and removes its worktree.
+
+mod answer;
+mod brief;
+mod command;
+mod context;
+mod error;
+mod job;
+mod model;
+mod pipeline;
+mod protect;
+mod publish;
+mod ready;
+mod tail;
+mod template;
+
+pub use error::DraftError;
+pub use job::{Artifact, Job, Previous, Reporter, Saved, SavedChange, Stop, Tools};
+pub use pipeline::{dry_run, run};
+pub use ready::{defaults, missing, missing_configuration};

@@ -1,0 +1,118 @@
+//! The drafter `anthropic`: asks a model for the change, judges the answer, and lets it mend the answer once.
+
+use super::answer;
+use super::brief::{self, Brief};
+use super::error::DraftError;
+use super::job::{Artifact, Reporter, SavedChange, Tools};
+use super::protect::Protected;
+use super::tail::Tail;
+use crate::domain::change::{ChangeSet, Plan, Problem};
+use crate::domain::draft::{Stage, Usage};
+use crate::providers::{Anthropic, Completion, Prompt, Worktree};
+
+/// Most of an unusable answer that the log keeps, in bytes.
+const MAX_LOGGED: usize = 64 * 1024;
+
+/// A conversation with a model about one change.
+pub(super) struct Conversation<'a> {
+    client: Anthropic,
+    prompt: Prompt,
+    reporter: &'a dyn Reporter,
+    /// Of all turns so far.
+    usage: Usage,
+}
+
+impl<'a> Conversation<'a> {
+    pub(super) fn new(tools: &Tools, brief: &Brief, reporter: &'a dyn Reporter) -> Result<Self, DraftError> {
+        let config = &tools.config.anthropic;
+        let key = tools.secrets.anthropic.clone();
+        let key =
+            key.ok_or_else(|| DraftError::Configuration("The Anthropic key is gone: set ANTHROPIC_API_KEY.".into()))?;
+        let client = Anthropic::new(tools.http.clone(), config, key);
+        Ok(Self { client, prompt: brief.prompt(config.max_output_tokens), reporter, usage: Usage::default() })
+    }
+
+    /// The model stage: the first answer, unjudged.
+    pub(super) async fn ask(&mut self) -> Result<String, DraftError> {
+        self.turn(Stage::Model).await
+    }
+
+    /// The check stage: the answer as a plan that applies, after at most one more turn.
+    pub(super) async fn check(
+        mut self,
+        answer: String,
+        worktree: &Worktree,
+        protected: &Protected,
+    ) -> Result<SavedChange, DraftError> {
+        let problems = match judge(&answer, worktree, protected) {
+            Ok(judged) => return self.finish(judged),
+            Err(problems) => problems,
+        };
+        self.tell(&answer, &problems).await?;
+        self.prompt = brief::repair(self.prompt, &answer, &problems);
+        self.reporter.detail("Asking the model to mend its answer".into()).await?;
+        let second = self.turn(Stage::Check).await?;
+        match judge(&second, worktree, protected) {
+            Ok(judged) => self.finish(judged),
+            Err(problems) => {
+                self.tell(&second, &problems).await?;
+                Err(DraftError::BadChange(problems))
+            }
+        }
+    }
+
+    fn finish(self, (change, plan): (ChangeSet, Plan)) -> Result<SavedChange, DraftError> {
+        if change.files.is_empty() {
+            return Err(DraftError::NoChange(change.summary));
+        }
+        Ok(SavedChange { title: change.title, summary: change.summary, files: plan, usage: self.usage })
+    }
+
+    async fn turn(&mut self, stage: Stage) -> Result<String, DraftError> {
+        let reporter = self.reporter;
+        let mut tail = Tail::default();
+        let mut on_text = |piece: &str| {
+            tail.push(piece);
+            reporter.progress(stage, tail.bytes(), &readable(tail.end()));
+        };
+        let answered = self.client.complete(&self.prompt, &mut on_text).await;
+        // A refusal or a cut answer has been paid for as well.
+        let used = answered.as_ref().map_or_else(crate::providers::ProviderError::usage, |c| Some(c.usage));
+        if let Some(used) = used {
+            self.usage = self.usage.plus(used);
+            self.reporter.save(Artifact::Usage(self.usage)).await?;
+        }
+        let Completion { text, usage, model, request_id } = answered?;
+        let line = format!("{model} answered with {} tokens to {}", usage.output_tokens, usage.input_tokens);
+        self.reporter.save(Artifact::Log(format!("{line} (request {request_id})\n"))).await?;
+        self.reporter.detail(line).await?;
+        Ok(text)
+    }
+
+    /// Puts what is wrong where the user can see it now and the answer where it can be read later.
+    async fn tell(&self, answer: &str, problems: &[Problem]) -> Result<(), DraftError> {
+        for problem in problems {
+            self.reporter
+                .detail(format!("Can't apply: {}", crate::domain::text::clipped(&problem.to_string(), 300)))
+                .await?;
+        }
+        let kept = &answer[..answer.floor_char_boundary(MAX_LOGGED)];
+        self.reporter.save(Artifact::Log(format!("The answer that could not be used:\n{kept}\n"))).await?;
+        Ok(())
+    }
+}
+
+/// An answer without files is legal here: the model may have a reason, and it stands in the summary.
+fn judge(answer: &str, worktree: &Worktree, protected: &Protected) -> Result<(ChangeSet, Plan), Vec<Problem>> {
+    let change = answer::parse(answer)?;
+    if change.files.is_empty() {
+        return Ok((change, Plan::new()));
+    }
+    let plan = change.plan(|path| worktree.read(path), |path| protected.why(path))?;
+    Ok((change, plan))
+}
+
+/// The answer streams in as JSON; with its escapes undone the code in it can be read.
+fn readable(json: &str) -> String {
+    json.replace("\\n", "\n").replace("\\t", "    ").replace("\\\"", "\"")
+}

@@ -1,0 +1,210 @@
+//! The five stages in order, and the promise that the worktree is gone at the end, however it ends.
+
+use super::brief::Brief;
+use super::command;
+use super::context::{self, Context};
+use super::error::DraftError;
+use super::job::{Artifact, Job, Reporter, Saved, SavedChange, Tools};
+use super::model::Conversation;
+use super::protect::Protected;
+use super::publish;
+use super::ready::Place;
+use crate::domain::change::RepoPath;
+use crate::domain::draft::{DrafterKind, Published, Stage, TargetKind};
+use crate::domain::text;
+use crate::protocol::read::DryRun;
+use crate::providers::{GitCache, Worktree};
+use std::sync::Arc;
+
+/// A regular file, executable or not, in git's modes; links and submodules are other numbers.
+const REGULAR: [u32; 2] = [0o100_644, 0o100_755];
+
+/// Drafts a change for a report and publishes it.
+///
+/// Dropping the future stops the run: the request or command ends, and the worktree is removed.
+///
+/// # Errors
+/// A sentence that says what went wrong and what to do; then nothing was published, unless the error says so.
+pub async fn run(job: &Job, tools: &Tools, saved: Saved, reporter: &dyn Reporter) -> Result<Published, DraftError> {
+    reporter.stage(Stage::Checkout).await?;
+    let place = Place::new(job, tools)?;
+    let protected = Protected::new(&tools.config, &job.repository)?;
+    check_access(job, &place).await?;
+    let worktree = Arc::new(checkout(job, tools, &place).await?);
+    let run = Run { job, tools, place: &place, protected: &protected, reporter };
+    let result = run.stages(&worktree, saved).await;
+    remove(worktree).await;
+    result
+}
+
+/// The checkout and context stages of a draft, and nothing after them.
+///
+/// # Errors
+/// As for [`run`]; keys for the later stages are not asked for.
+pub async fn dry_run(job: &Job, tools: &Tools) -> Result<DryRun, DraftError> {
+    let place = Place::unchecked(&job.repository, tools);
+    let worktree = Arc::new(checkout(job, tools, &place).await?);
+    let result = look(job, tools, &place, &worktree).await;
+    remove(worktree).await;
+    result
+}
+
+async fn look(job: &Job, tools: &Tools, place: &Place, worktree: &Arc<Worktree>) -> Result<DryRun, DraftError> {
+    let context = choose(job, tools, place, worktree).await?;
+    let brief_tokens = Brief::new(job, &context).tokens();
+    Ok(DryRun {
+        feedback_id: job.report.feedback.id.clone(),
+        repository: place.name.clone(),
+        commit: worktree.base_commit().to_owned(),
+        files: context.ranked,
+        brief_tokens,
+    })
+}
+
+/// Finds out before a token is spent that the result could not be delivered.
+async fn check_access(job: &Job, place: &Place) -> Result<(), DraftError> {
+    let (TargetKind::Github, Some(hub)) = (job.target, &place.github) else { return Ok(()) };
+    let info = hub.client.repository(&hub.slug).await?;
+    if info.archived {
+        return Err(DraftError::Configuration(format!("{} is archived: nothing can be pushed to it.", hub.slug)));
+    }
+    if info.can_push == Some(false) {
+        return Err(DraftError::Configuration(format!(
+            "The GitHub token may read {} but not push to it: give it the permissions Contents (write) and Pull requests (write).",
+            hub.slug
+        )));
+    }
+    Ok(())
+}
+
+async fn checkout(job: &Job, tools: &Tools, place: &Place) -> Result<Worktree, DraftError> {
+    let cache = GitCache::new(tools.cache_dir.clone());
+    Ok(cache.checkout(&place.remote, job.repository.branch.as_deref(), job.draft.as_str()).await?)
+}
+
+/// Ranks the worktree's files on a blocking thread.
+async fn choose(job: &Job, tools: &Tools, place: &Place, worktree: &Arc<Worktree>) -> Result<Context, DraftError> {
+    let files = worktree.files().await?;
+    let paths: Vec<RepoPath> = files.into_iter().filter(|f| REGULAR.contains(&f.mode)).map(|f| f.path).collect();
+    if paths.is_empty() {
+        return Err(DraftError::EmptyRepository(place.name.clone()));
+    }
+    let worktree = Arc::clone(worktree);
+    let (report, previous) = (job.report.clone(), job.previous.clone());
+    let budget = tools.config.draft.context_tokens;
+    let chosen = tokio::task::spawn_blocking(move || {
+        context::choose(&paths, &|path| worktree.read(path), &report, previous.as_ref(), budget)
+    });
+    chosen
+        .await
+        .map_err(|e| DraftError::Local(format!("choosing the files failed: {e}; this is a bug worth reporting")))
+}
+
+/// Removes the worktree where that can be waited for. While a blocking thread still holds it, its drop does the same.
+async fn remove(worktree: Arc<Worktree>) {
+    let Some(worktree) = Arc::into_inner(worktree) else { return };
+    if let Err(error) = worktree.remove().await {
+        // The run's own result matters more; the cache cleans up what is left when it is used next.
+        tracing::warn!(%error, "a worktree could not be removed");
+    }
+}
+
+/// A run whose repository is checked out.
+struct Run<'a> {
+    job: &'a Job,
+    tools: &'a Tools,
+    place: &'a Place,
+    protected: &'a Protected,
+    reporter: &'a dyn Reporter,
+}
+
+impl Run<'_> {
+    async fn stages(&self, worktree: &Arc<Worktree>, saved: Saved) -> Result<Published, DraftError> {
+        let base = worktree.base_commit();
+        self.say(format!("{} at {} ({})", self.place.name, worktree.base_branch(), publish::short(base))).await?;
+        self.reporter.save(Artifact::Base { commit: base.to_owned() }).await?;
+        let change = match self.kept(saved, base).await? {
+            Some(change) => self.resume(worktree, change).await?,
+            None => self.draft(worktree).await?,
+        };
+        self.reporter.stage(Stage::Publish).await?;
+        publish::publish(self.job, self.tools, self.place, worktree, &change, self.reporter).await
+    }
+
+    async fn say(&self, line: String) -> Result<(), DraftError> {
+        Ok(self.reporter.detail(text::line(&line)).await?)
+    }
+
+    /// What an interrupted run left, if it still fits the code.
+    async fn kept(&self, saved: Saved, base: &str) -> Result<Option<SavedChange>, DraftError> {
+        let Some(change) = saved.change else { return Ok(None) };
+        if saved.commit.as_deref() == Some(base) {
+            return Ok(Some(change));
+        }
+        // The saved files were made from other contents: written over newer ones they would undo other people's work.
+        self.say("The base branch moved while the run was interrupted, so the change is drafted anew".into()).await?;
+        Ok(None)
+    }
+
+    /// Goes through the stages up to publishing with what was kept.
+    async fn resume(&self, worktree: &Worktree, change: SavedChange) -> Result<SavedChange, DraftError> {
+        for stage in [Stage::Context, Stage::Model, Stage::Check] {
+            self.reporter.stage(stage).await?;
+            self.say("Done before the run was interrupted".into()).await?;
+        }
+        worktree.apply(&change.files).await?;
+        Ok(change)
+    }
+
+    /// Context, model and check.
+    async fn draft(&self, worktree: &Arc<Worktree>) -> Result<SavedChange, DraftError> {
+        self.reporter.stage(Stage::Context).await?;
+        let context = choose(self.job, self.tools, self.place, worktree).await?;
+        let brief = Brief::new(self.job, &context);
+        self.report_context(&context).await?;
+        self.reporter.stage(Stage::Model).await?;
+        let mut change = match self.job.drafter {
+            DrafterKind::Anthropic => self.ask_model(&brief, worktree).await?,
+            DrafterKind::Command => self.run_command(&brief, worktree).await?,
+        };
+        change.title = publish::title(&change.title, &self.job.report.feedback.report.what_i_needed);
+        self.say(format!("{}: {} files change", change.title, change.files.len())).await?;
+        self.reporter.save(Artifact::Diff(worktree.diff().await?)).await?;
+        self.reporter.save(Artifact::Change(change.clone())).await?;
+        Ok(change)
+    }
+
+    async fn ask_model(&self, brief: &Brief, worktree: &Worktree) -> Result<SavedChange, DraftError> {
+        let model = &self.tools.config.anthropic.model;
+        self.say(format!("Asking {model} with about {} tokens", brief.tokens())).await?;
+        let mut conversation = Conversation::new(self.tools, brief, self.reporter)?;
+        let answer = conversation.ask().await?;
+        self.reporter.stage(Stage::Check).await?;
+        let change = conversation.check(answer, worktree, self.protected).await?;
+        worktree.apply(&change.files).await?;
+        Ok(change)
+    }
+
+    async fn run_command(&self, brief: &Brief, worktree: &Worktree) -> Result<SavedChange, DraftError> {
+        // The program's name only: arguments may hold what nobody else should read.
+        let program = self.tools.config.command.run.first().map_or("", String::as_str);
+        self.say(format!("Running {program}")).await?;
+        let said = command::work(self.tools, brief, worktree, self.reporter).await?;
+        self.reporter.stage(Stage::Check).await?;
+        command::check(self.job, self.tools, said, worktree, self.protected).await
+    }
+
+    async fn report_context(&self, context: &Context) -> Result<(), DraftError> {
+        let (shown, total) = (context.excerpts.len(), context.total_files);
+        self.say(format!("{shown} of {total} files shown, about {} tokens", context.tokens())).await?;
+        for file in context.ranked.iter().take(8) {
+            self.say(format!("{} ({})", file.path, file.reasons.join(", "))).await?;
+        }
+        if !context.left_out.is_empty() {
+            self.say(format!("{} weaker matches are named to the drafter and not shown", context.left_out.len()))
+                .await?;
+        }
+        self.reporter.save(Artifact::Files(context.ranked.clone())).await?;
+        Ok(())
+    }
+}

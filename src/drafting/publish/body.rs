@@ -1,0 +1,129 @@
+//! The pull request body and the commit message.
+//!
+//! Everything an agent or a model wrote goes through [`super::markdown`] or [`super::plain`]; lengths are capped so that the whole
+//! stays below what GitHub takes (65,536 characters) whatever the report is.
+
+use super::markdown::{code, fenced, prose};
+use super::plain;
+use crate::domain::draft::Usage;
+use crate::domain::note::Note;
+use crate::drafting::job::{Job, SavedChange};
+use crate::drafting::template::fill;
+
+const TEMPLATE: &str = include_str!("../../../assets/pull_request.md");
+
+/// Most bytes of one field of the report, of all notes together, and of the summary.
+const MAX_FIELD: usize = 3_000;
+const MAX_NOTES: usize = 8_000;
+const MAX_SUMMARY: usize = 12_000;
+const MAX_FILES: usize = 50;
+
+/// The body of the draft pull request.
+pub(super) fn pull_request(job: &Job, change: &SavedChange, drafter: &str) -> String {
+    let feedback = &job.report.feedback;
+    let report = &feedback.report;
+    let optional =
+        |value: &str| if value.trim().is_empty() { "Nothing was said.".to_owned() } else { fenced(value, MAX_FIELD) };
+    fill(
+        TEMPLATE,
+        &[
+            ("summary", &prose(&change.summary, MAX_SUMMARY)),
+            ("server", &code(&report.server_name, 80)),
+            ("gap", &code(report.gap_type.as_str(), 40)),
+            ("client", &reporter(&report.agent_model, &report.client_type)),
+            ("needed", &fenced(&report.what_i_needed, MAX_FIELD)),
+            ("tried", &fenced(&report.what_i_tried, MAX_FIELD)),
+            ("suggested", &optional(&report.suggestion)),
+            ("notes", &notes(&job.report.notes)),
+            ("files", &files(change)),
+            ("drafter", &code(drafter, 80)),
+            ("tokens", &tokens(change.usage)),
+            ("report", &code(feedback.id.as_str(), 128)),
+            ("number", &job.number.to_string()),
+            ("previous", &previous(job)),
+        ],
+    )
+}
+
+/// The commit message: subject, one line on the report, trailers.
+pub(super) fn commit(job: &Job, change: &SavedChange, drafter: &str) -> String {
+    let feedback = &job.report.feedback;
+    let clip = |text: &str, max| crate::domain::text::clipped(&plain::inert(text), max);
+    format!(
+        "{}\n\nAn agent reported: {}\n\nPatchwork-Report: {}\nPatchwork-Draft: {}\nPatchwork-Drafter: {}\n",
+        change.title,
+        clip(&report_line(&feedback.report.what_i_needed), 200),
+        clip(feedback.id.as_str(), 128),
+        job.number,
+        clip(drafter, 80),
+    )
+}
+
+fn report_line(needed: &str) -> String {
+    needed.lines().find(|l| !l.trim().is_empty()).unwrap_or("a gap").to_owned()
+}
+
+fn reporter(model: &str, client: &str) -> String {
+    let known: Vec<String> = [model, client].iter().filter(|t| !t.trim().is_empty()).map(|t| code(t, 60)).collect();
+    if known.is_empty() { "an agent that did not say what it is".into() } else { known.join(" in ") }
+}
+
+fn notes(notes: &[Note]) -> String {
+    if notes.is_empty() {
+        return "None.".into();
+    }
+    // The newest notes are the ones that led to this draft, so they get the room first.
+    let mut room = MAX_NOTES;
+    let mut shown: Vec<String> = Vec::new();
+    for note in notes.iter().rev() {
+        if room == 0 {
+            break;
+        }
+        let day = note.at.to_iso().chars().take(10).collect::<String>();
+        shown.push(format!("{day}\n{}", fenced(&note.content, room.min(MAX_FIELD))));
+        room = room.saturating_sub(note.content.len());
+    }
+    let older = notes.len() - shown.len();
+    if older > 0 {
+        shown.push(format!("({older} older notes were used as well)"));
+    }
+    shown.reverse();
+    shown.join("\n\n")
+}
+
+fn files(change: &SavedChange) -> String {
+    let line = |(path, content): (&crate::domain::change::RepoPath, &Option<String>)| {
+        let what = if content.is_some() { "" } else { " (deleted)" };
+        format!("- {}{what}", code(path.as_str(), 200))
+    };
+    let mut lines: Vec<String> = change.files.iter().take(MAX_FILES).map(line).collect();
+    if change.files.len() > MAX_FILES {
+        lines.push(format!("- and {} more", change.files.len() - MAX_FILES));
+    }
+    lines.join("\n")
+}
+
+fn tokens(usage: Usage) -> String {
+    if usage == Usage::default() {
+        return "tokens unknown".into();
+    }
+    format!("{} tokens in ({} of them cached), {} out", usage.input_tokens, usage.cached_tokens, usage.output_tokens)
+}
+
+fn previous(job: &Job) -> String {
+    match &job.previous {
+        Some(previous) if is_plain_url(&previous.pr_url) => {
+            format!("Draft {} replaces {}.", job.number, previous.pr_url)
+        }
+        Some(previous) => format!("Draft {} replaces the branch {}.", job.number, code(&previous.branch, 120)),
+        None => String::new(),
+    }
+}
+
+/// A link that the provider gave us, with nothing in it that Markdown could read.
+fn is_plain_url(url: &str) -> bool {
+    let host_and_path = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    host_and_path.is_some_and(|rest| {
+        rest.len() < 300 && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._/:".contains(&b))
+    })
+}

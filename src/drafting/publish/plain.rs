@@ -1,0 +1,104 @@
+//! Untrusted text as a title, a commit message or a branch name: places without Markdown, where GitHub still acts on words.
+//!
+//! In a commit subject `fixes #12` closes an issue on merge, `@name` notifies a person and `[skip ci]` switches the checks off. No
+//! escape exists there, so what acts is reworded: it stays readable and does nothing.
+
+use crate::domain::text;
+
+/// Longest title, in characters; what git and GitHub show without cutting.
+pub(crate) const MAX_TITLE: usize = 72;
+const MAX_SLUG: usize = 40;
+
+/// The title as a commit subject and pull request title, or one made from the report when the drafter gave none.
+pub(crate) fn title(raw: &str, headline: &str) -> String {
+    let cleaned = inert(raw);
+    let cleaned = cleaned.trim_matches(|c: char| c.is_whitespace() || ".#*-".contains(c));
+    if cleaned.chars().any(char::is_alphanumeric) {
+        return text::clipped(cleaned, MAX_TITLE);
+    }
+    text::clipped(&format!("Close a reported gap: {}", inert(headline)), MAX_TITLE)
+}
+
+/// One line in which nothing acts on GitHub: no mention, reference, closing keyword, link or CI switch.
+pub(crate) fn inert(raw: &str) -> String {
+    let line = text::line(&raw.chars().take(4_000).collect::<String>());
+    let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = line.replace("https://", "").replace("http://", "").replace("HTTPS://", "").replace("HTTP://", "");
+    let line = line.replace('[', "(").replace(']', ")").replace("***NO_CI***", "");
+    let mut out = String::with_capacity(line.len());
+    let chars: Vec<char> = line.chars().collect();
+    for (at, &c) in chars.iter().enumerate() {
+        let next = chars.get(at + 1);
+        match c {
+            '#' if next.is_some_and(char::is_ascii_digit) => {
+                out.push_str(if out.is_empty() || out.ends_with(' ') { "no. " } else { " no. " });
+            }
+            // What follows a `@` is a name to GitHub; without the sign it is a word.
+            '@' if next.is_some_and(|n| n.is_alphanumeric()) => {}
+            '-' if next.is_some_and(char::is_ascii_digit) && out.to_ascii_lowercase().ends_with("gh") => out.push(' '),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Lower-case letters, digits and hyphens, as a part of a branch name; empty when nothing is left.
+pub(crate) fn slug(raw: &str, max: usize) -> String {
+    let mut out = String::new();
+    for word in text::words(raw) {
+        let word: String = word.chars().filter(char::is_ascii_alphanumeric).collect();
+        if word.is_empty() {
+            continue;
+        }
+        if out.len() + word.len() + 1 > max {
+            // A first word that is too long alone is cut; later ones are dropped whole.
+            if out.is_empty() {
+                out.extend(word.chars().take(max));
+            }
+            break;
+        }
+        if !out.is_empty() {
+            out.push('-');
+        }
+        out.push_str(&word);
+    }
+    out
+}
+
+/// `patchwork/<title>-<report>-<n>`: legal for git whatever the title and the id are.
+pub(crate) fn branch(title: &str, short_id: &str, number: i64) -> String {
+    let parts = [slug(title, MAX_SLUG), slug(short_id, 12).replace('-', ""), number.to_string()];
+    let name = parts.into_iter().filter(|p| !p.is_empty()).collect::<Vec<_>>().join("-");
+    format!("patchwork/{name}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn titles_do_nothing_and_fit_on_a_line() {
+        for (raw, expected) in [
+            ("Add a filter to search_costs.", "Add a filter to search_costs"),
+            ("Fixes #12 and closes owner/repo#3", "Fixes no. 12 and closes owner/repo no. 3"),
+            ("Closes GH-7", "Closes GH 7"),
+            ("Fix https://github.com/o/r/issues/1", "Fix github.com/o/r/issues/1"),
+            ("Thank @octocat\nfor `x`", "Thank octocat for `x`"),
+            ("Tidy up [skip ci]", "Tidy up (skip ci)"),
+            ("  \u{1b}[31m ", "\u{fffd}(31m"),
+        ] {
+            assert_eq!(title(raw, "h"), expected, "{raw:?}");
+        }
+        assert_eq!(title("...", "no way to @sort"), "Close a reported gap: no way to sort");
+        assert!(title(&"long ".repeat(100), "h").chars().count() <= MAX_TITLE);
+    }
+
+    #[test]
+    fn branch_names_are_legal_whatever_comes_in() {
+        assert_eq!(branch("Add a filter!", "1a2b3c4d", 2), "patchwork/add-a-filter-1a2b3c4d-2");
+        assert_eq!(branch("..//@{ ~^:?*[\\", "../../x", 1), "patchwork/x-1");
+        let long = branch(&"word ".repeat(100), "id", 1);
+        assert!(long.len() < 70 && !long.contains("--"), "{long}");
+        assert_eq!(branch("Größe ändern", "", 3), "patchwork/groe-andern-3");
+    }
+}
