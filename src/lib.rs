@@ -32,5 +32,7 @@ pub mod config;
 pub mod domain;
 pub mod drafting;
 pub mod engine;
+pub mod http;
 pub mod protocol;
 pub mod providers;
+pub mod store;

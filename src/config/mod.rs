@@ -1,13 +1,41 @@
-//! L1: settings as used ([`Config`]), settings as written (`file`), keys (`secrets`) and places (`paths`).
+//! L1: settings as used ([`Config`]), settings as written ([`Layer`]), keys ([`Secrets`]) and places ([`Paths`]).
 //!
-//! One rule of precedence: flag, then environment, then `config.toml`, then the default. What the rest of the program sees is
-//! [`Config`], with nothing optional that has a default. Secrets live in [`Secrets`] only, and that type prints itself masked.
+//! One rule of precedence, written once ([`Layer::over`]): flag, then environment, then `config.toml`, then the default. What the
+//! rest of the program sees is [`Config`], with nothing optional that has a default. Secrets live in [`Secrets`] only, and that
+//! type prints itself masked. Nothing here reads the process's environment by itself: it is handed in as [`Vars`], so that tests
+//! decide what it holds.
 
+mod env_file;
+mod example;
+mod file;
+mod load;
+mod paths;
+mod reader;
+mod repository;
 mod secrets;
 mod types;
+mod value;
 
-pub use secrets::{Secrets, SecretsPatch};
+pub use example::EXAMPLE;
+pub use file::{Entry, Layer};
+pub use load::{ConfigError, Loaded, Mistake, load};
+pub use paths::{NoHome, Paths};
+pub use secrets::{LoadedSecrets, Secrets, SecretsError, SecretsPatch, mask};
 pub use types::{
     AnthropicConfig, CommandConfig, Config, DraftConfig, GithubConfig, Repository, ServerConfig, Source, ThemeChoice,
     UiConfig,
 };
+pub use value::{BaseUrl, Origin, Within, Written};
+
+/// Looks a variable of the environment up; an empty one counts as not set.
+pub type Vars<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// The environment of this process.
+pub fn process_vars(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// What is set, and not to nothing.
+fn set(vars: Vars<'_>, name: &str) -> Option<String> {
+    vars(name).map(|v| v.trim().to_owned()).filter(|v| !v.is_empty())
+}

@@ -48,8 +48,29 @@ pub enum ThemeChoice {
     Light,
 }
 
+impl ThemeChoice {
+    pub const WORDS: [&str; 3] = ["auto", "dark", "light"];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Dark => "dark",
+            Self::Light => "light",
+        }
+    }
+
+    pub fn from_word(word: &str) -> Option<Self> {
+        match word {
+            "auto" => Some(Self::Auto),
+            "dark" => Some(Self::Dark),
+            "light" => Some(Self::Light),
+            _ => None,
+        }
+    }
+}
+
 /// `[ui]`: the terminal front-end.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UiConfig {
     pub theme: ThemeChoice,
     /// The name under notes; empty means the login name.
@@ -58,6 +79,12 @@ pub struct UiConfig {
     pub keys: BTreeMap<String, Vec<String>>,
     /// Ask the terminal for mouse events.
     pub mouse: bool,
+}
+
+impl Default for UiConfig {
+    fn default() -> Self {
+        Self { theme: ThemeChoice::Auto, author: String::new(), keys: BTreeMap::new(), mouse: true }
+    }
 }
 
 /// `[draft]`: how drafts are made unless a repository says otherwise.

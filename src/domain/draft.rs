@@ -116,7 +116,8 @@ impl DraftState {
     pub fn may_become(&self, to: &Self) -> bool {
         match (self, to) {
             (Self::Queued, Self::Running { stage }) => *stage == Stage::Checkout,
-            (Self::Queued, Self::Failed { .. } | Self::Cancelled { stage: None }) => true,
+            (Self::Queued, Self::Failed { stage, .. }) => *stage == Stage::Checkout,
+            (Self::Queued, Self::Cancelled { stage: None }) => true,
             (Self::Running { stage }, Self::Running { stage: next }) => stage.next() == Some(*next),
             (Self::Running { stage }, Self::Published { .. }) => *stage == Stage::Publish,
             (Self::Running { stage }, Self::Failed { stage: at, .. }) => stage == at,

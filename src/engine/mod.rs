@@ -1,97 +1,330 @@
 //! L4: the engine decides. Every operation of the program is a method of [`Engine`]; the doors above translate and add nothing.
+//!
+//! `submit` is the one write door, `watch` the one change feed, the rest are reads. An engine opened as [`Mode::Owner`] holds the
+//! lock beside the database, resumes interrupted draft runs and notices what other processes write; a [`Mode::Guest`] is a
+//! short-lived process (the CLI) that writes the file directly beside an owner.
 
-use crate::config::{Config, SecretsPatch};
-use crate::domain::id::{CommandId, DraftId, FeedbackId};
-use crate::protocol::read::{
-    Detail, DraftDetail, DryRun, Facets, Hello, Page, PageRequest, Row, SettingsView, Snapshot, Stats,
-};
-use crate::protocol::{Actor, Command, Receipt, Refusal, RefusalKind, Seq, Signal};
+mod clock;
+mod feed;
+mod jobs;
+mod lock;
+mod settings;
+
+pub use clock::Clock;
+pub use lock::{LockError, OwnerInfo, owner};
+
+use crate::config::{Config, Secrets};
+use crate::domain::draft::Draft;
+use crate::domain::id::{CommandId, DraftId, FeedbackId, NoteId};
+use crate::domain::time::{DAY, Millis};
+use crate::protocol::read::{Detail, DraftDetail, Facets, Hello, Page, PageRequest, Row, Snapshot, Stats};
+use crate::protocol::{Actor, Command, Door, PROTOCOL_VERSION, Receipt, Refusal, RefusalKind, Seq, Signal};
+use crate::providers::http::Http;
+use crate::store::{Change, Options, Store, StoreError, Write, Written};
+use feed::ProgressBoard;
 use futures::stream::BoxStream;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+use tokio::sync::{Semaphore, watch};
+use tokio_util::sync::CancellationToken;
+
+/// How often an owner looks whether another process has committed; a look costs microseconds.
+const FOREIGN_LOOK: Duration = Duration::from_millis(100);
+/// The log keeps this many entries and this much time, whichever is more.
+const LOG_KEEP: i64 = 200_000;
+const LOG_KEEP_MS: i64 = 90 * DAY;
+
+/// Who this process is to the database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mode {
+    /// The one long-lived process; `role` is what others are told: `tui`, `serve`.
+    Owner { role: String },
+    /// A short-lived process beside an owner, or alone.
+    Guest,
+}
+
+/// What an engine is made of.
+#[derive(Debug, Clone)]
+pub struct EngineOptions {
+    pub database: PathBuf,
+    pub config: Arc<Config>,
+    pub secrets: Arc<Secrets>,
+    /// Where [`Engine::save_secrets`] writes.
+    pub secrets_file: PathBuf,
+    /// Clones, work trees and the locks of runs.
+    pub cache_dir: PathBuf,
+    pub mode: Mode,
+    pub clock: Clock,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
 
 /// A cheap handle to the one engine of a process.
 #[derive(Debug, Clone)]
-pub struct Engine {}
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    options: EngineOptions,
+    store: Store,
+    progress: ProgressBoard,
+    /// The keys in use; replaced as a whole when new ones are saved.
+    secrets: RwLock<Arc<Secrets>>,
+    /// The last counts and the log position they are true for.
+    stats: Mutex<Option<(Seq, Stats)>>,
+    http: Http,
+    /// Draft runs at the same time.
+    places: Semaphore,
+    /// Draft runs of this process, waiting ones included.
+    jobs: watch::Sender<usize>,
+    closing: CancellationToken,
+    lock: Mutex<Option<lock::Lock>>,
+}
 
 /// A fresh id for a command.
 pub fn new_command_id() -> CommandId {
     CommandId::trusted(uuid::Uuid::now_v7().to_string())
 }
 
-fn later<T>() -> Result<T, Refusal> {
-    Err(Refusal::new(RefusalKind::Busy, "the engine is not there yet"))
-}
-
 impl Engine {
-    /// Carries a command out, or refuses it. Returns after the change is durable. A command id that was seen before gets its first answer again.
-    pub async fn submit(&self, _id: CommandId, _actor: Actor, _command: Command) -> Result<Receipt, Refusal> {
-        later()
+    /// Opens the database and, as its owner, goes on with what was interrupted. Call inside a tokio runtime.
+    ///
+    /// # Errors
+    /// When another process owns the database, or the file can't be used; the sentence says what to do.
+    pub async fn open(options: EngineOptions) -> Result<Self, OpenError> {
+        let now = options.clock.now();
+        let store_options = Options { path: options.database.clone(), now };
+        // A lock file needs the directory, which the store makes; a migration needs the lock. Hence the order.
+        if let Some(dir) = options.database.parent() {
+            std::fs::create_dir_all(dir).map_err(|e| StoreError::Open {
+                path: options.database.clone(),
+                reason: format!("its directory can't be made: {e}"),
+            })?;
+        }
+        let lock = match &options.mode {
+            Mode::Owner { role } => {
+                let me = OwnerInfo { pid: std::process::id(), since: now.to_iso(), role: role.clone() };
+                Some(lock::take(&options.database, &me)?)
+            }
+            Mode::Guest => None,
+        };
+        let opened = tokio::task::spawn_blocking(move || Store::open(&store_options)).await;
+        let store = opened.map_err(|e| StoreError::Stored(format!("opening died: {e}")))??;
+        let engine = Self {
+            inner: Arc::new(Inner {
+                secrets: RwLock::new(Arc::clone(&options.secrets)),
+                http: Http::new(),
+                places: Semaphore::new(options.config.draft.parallel.max(1)),
+                jobs: watch::channel(0).0,
+                options,
+                store,
+                progress: ProgressBoard::new(),
+                stats: Mutex::new(None),
+                closing: CancellationToken::new(),
+                lock: Mutex::new(lock),
+            }),
+        };
+        engine.start().await?;
+        Ok(engine)
     }
 
-    /// Everything that happens after `after`, in order, and the progress of running drafts. Never ends by itself.
-    pub fn watch(&self, _after: Seq) -> BoxStream<'static, Signal> {
-        Box::pin(futures::stream::pending())
+    async fn start(&self) -> Result<(), StoreError> {
+        tokio::spawn(look_for_foreign_commits(Arc::clone(&self.inner)));
+        if matches!(self.inner.options.mode, Mode::Owner { .. }) {
+            let before = self.now().minus(LOG_KEEP_MS);
+            self.write(None, Actor::new(Door::Engine, ""), Change::PruneLog { before, keep: LOG_KEEP }).await?;
+            self.resume_runs().await?;
+        }
+        Ok(())
+    }
+
+    fn now(&self) -> Millis {
+        self.inner.options.clock.now()
+    }
+
+    async fn write(&self, command: Option<CommandId>, actor: Actor, change: Change) -> Result<Written, StoreError> {
+        self.inner.store.write(Write { command, actor, at: self.now(), change }).await
+    }
+
+    /// Carries a command out, or refuses it. Returns after the change is durable. A command id that was seen before gets its
+    /// first answer again.
+    pub async fn submit(&self, id: CommandId, actor: Actor, command: Command) -> Result<Receipt, Refusal> {
+        let new_id = || uuid::Uuid::now_v7().to_string();
+        let change = match command {
+            Command::RecordFeedback { report } => {
+                let report = *report;
+                let id = report.id.unwrap_or_else(|| FeedbackId::trusted(new_id()));
+                Change::InsertFeedback { id, report: Box::new(report.report) }
+            }
+            Command::AddNote { feedback, content } => {
+                Change::InsertNote { id: NoteId::trusted(new_id()), feedback, content: content.into() }
+            }
+            Command::SetReviewed { feedback, reviewed } => Change::SetReviewed { feedback, reviewed },
+            Command::StartDraft { feedback, force, drafter, target } => {
+                return self.start_draft(id, actor, jobs::Wanted { feedback, force, drafter, target }).await;
+            }
+            Command::CancelDraft { draft } => Change::CancelDraft { draft },
+            Command::SaveSettings { settings } => Change::PutSettings(settings::pairs(settings)?),
+        };
+        let written = self.write(Some(id), actor, change).await.map_err(refusal)?;
+        Ok(receipt(written))
+    }
+
+    /// Everything that happens after `after`, in order, and the progress of running drafts. Ends when the engine closes.
+    pub fn watch(&self, after: Seq) -> BoxStream<'static, Signal> {
+        feed::watch_from(Arc::clone(&self.inner), after)
     }
 
     pub fn hello(&self) -> Hello {
-        Hello { program: "patchwork".into(), version: String::new(), protocol: 1, database: String::new(), seq: Seq(0) }
+        Hello {
+            program: "patchwork".into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            protocol: PROTOCOL_VERSION,
+            database: self.inner.store.database_id().into(),
+            seq: *self.inner.store.bell().borrow(),
+        }
     }
 
+    /// The configuration it was opened with.
     pub fn config(&self) -> &Config {
-        static C: std::sync::LazyLock<Config> = std::sync::LazyLock::new(Config::default);
-        &C
+        &self.inner.options.config
     }
 
-    pub async fn snapshot(&self, _request: PageRequest) -> Result<Snapshot, Refusal> {
-        later()
+    pub async fn snapshot(&self, request: PageRequest) -> Result<Snapshot, Refusal> {
+        self.inner.store.snapshot(request, self.now()).await.map_err(refusal)
     }
 
-    pub async fn page(&self, _request: PageRequest) -> Result<Page<Row>, Refusal> {
-        later()
+    pub async fn page(&self, request: PageRequest) -> Result<Page<Row>, Refusal> {
+        self.inner.store.page(request, self.now()).await.map_err(refusal)
     }
 
     /// Like [`Self::page`], with everything of each report: for the API and the CLI.
-    pub async fn list(&self, _request: PageRequest) -> Result<Page<Detail>, Refusal> {
-        later()
+    pub async fn list(&self, request: PageRequest) -> Result<Page<Detail>, Refusal> {
+        self.inner.store.list(request, self.now()).await.map_err(refusal)
     }
 
-    pub async fn feedback(&self, _id: &FeedbackId) -> Result<Detail, Refusal> {
-        later()
+    pub async fn feedback(&self, id: &FeedbackId) -> Result<Detail, Refusal> {
+        self.inner.store.feedback(id).await.map_err(refusal)
+    }
+
+    /// The report that a person means by an id, its beginning or its end.
+    pub async fn find_feedback(&self, part: &str) -> Result<FeedbackId, Refusal> {
+        let found = self.inner.store.feedback_ids_like(part, 2).await.map_err(refusal)?;
+        only_one("report", part, found, FeedbackId::as_str)
+    }
+
+    /// The run that a person means by an id, its beginning or its end.
+    pub async fn find_draft(&self, part: &str) -> Result<DraftId, Refusal> {
+        let found = self.inner.store.draft_ids_like(part, 2).await.map_err(refusal)?;
+        only_one("draft", part, found, DraftId::as_str)
     }
 
     /// Runs, newest first: of one report or of all; at most `MAX_PAGE`.
-    pub async fn drafts(&self, _of: Option<&FeedbackId>) -> Result<Vec<crate::domain::draft::Draft>, Refusal> {
-        later()
+    pub async fn drafts(&self, of: Option<&FeedbackId>) -> Result<Vec<Draft>, Refusal> {
+        self.inner.store.drafts(of).await.map_err(refusal)
     }
 
-    pub async fn draft(&self, _id: &DraftId) -> Result<DraftDetail, Refusal> {
-        later()
+    pub async fn draft(&self, id: &DraftId) -> Result<DraftDetail, Refusal> {
+        self.inner.store.draft(id).await.map_err(refusal)
     }
 
     pub async fn stats(&self) -> Result<Stats, Refusal> {
-        later()
+        let seq = *self.inner.store.bell().borrow();
+        if let Some((at, stats)) = &*self.stats_cache()
+            && *at == seq
+        {
+            return Ok(stats.clone());
+        }
+        let stats = self.inner.store.stats().await.map_err(refusal)?;
+        *self.stats_cache() = Some((seq, stats.clone()));
+        Ok(stats)
+    }
+
+    fn stats_cache(&self) -> std::sync::MutexGuard<'_, Option<(Seq, Stats)>> {
+        self.inner.stats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub async fn facets(&self) -> Result<Facets, Refusal> {
-        later()
+        self.inner.store.facets().await.map_err(refusal)
     }
 
-    pub async fn settings(&self) -> Result<SettingsView, Refusal> {
-        later()
+    /// What SQLite finds wrong with the file; empty when it is sound.
+    pub async fn check_database(&self) -> Result<Vec<String>, Refusal> {
+        self.inner.store.check().await.map_err(refusal)
     }
 
-    /// Writes keys to `secrets.env`; they never pass through a command, an event or the database.
-    pub async fn save_secrets(&self, _patch: SecretsPatch) -> Result<(), Refusal> {
-        later()
+    /// Waits until everything committed by now is found by a search.
+    pub async fn until_indexed(&self) {
+        self.inner.store.until_indexed().await;
     }
 
-    /// The checkout and context stages of a draft, and nothing after them.
-    pub async fn dry_run(&self, _id: &FeedbackId) -> Result<DryRun, Refusal> {
-        later()
+    /// Stops jobs, finishes writes, closes the file and gives the lock back. Runs that are stopped by this go on when the next
+    /// owner opens the database.
+    pub async fn close(&self) {
+        self.inner.closing.cancel();
+        self.until_idle().await;
+        self.inner.store.close().await;
+        self.inner.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
+}
 
-    /// Waits until no draft run is queued or running.
-    pub async fn until_idle(&self) {}
+/// Rings the bell for what other processes commit.
+async fn look_for_foreign_commits(inner: Arc<Inner>) {
+    let mut ticks = tokio::time::interval(FOREIGN_LOOK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = inner.closing.cancelled() => return,
+        }
+        if let Err(e) = inner.store.look_for_foreign_commits() {
+            tracing::debug!(error = %e, "looking for other processes' commits");
+        }
+    }
+}
 
-    /// Stops jobs, finishes writes, closes the file.
-    pub async fn close(&self) {}
+fn receipt(written: Written) -> Receipt {
+    Receipt { seq: written.seq, made: written.made, replayed: written.replayed }
+}
+
+/// The store's errors in the words of the protocol.
+#[expect(clippy::needless_pass_by_value, reason = "used as `map_err(refusal)`")]
+fn refusal(e: StoreError) -> Refusal {
+    let kind = match &e {
+        StoreError::NotFound { .. } => RefusalKind::NotFound,
+        StoreError::Conflict(_) => RefusalKind::Conflict,
+        StoreError::QueueFull | StoreError::Closed => RefusalKind::Busy,
+        StoreError::DiskFull
+        | StoreError::Locked
+        | StoreError::Open { .. }
+        | StoreError::Sql(_)
+        | StoreError::Stored(_) => RefusalKind::Storage,
+    };
+    if kind == RefusalKind::Storage {
+        tracing::error!(error = %e, "storage");
+    }
+    Refusal::new(kind, e.to_string())
+}
+
+fn only_one<T>(what: &str, part: &str, mut found: Vec<T>, id: fn(&T) -> &str) -> Result<T, Refusal> {
+    if let Some(exact) = found.iter().position(|f| id(f) == part) {
+        return Ok(found.swap_remove(exact));
+    }
+    match found.len() {
+        1 => Ok(found.swap_remove(0)),
+        0 => Err(Refusal::not_found(what, part)),
+        _ => Err(Refusal::new(
+            RefusalKind::Conflict,
+            format!("more than one {what} has an id like {part}: give more of it"),
+        )),
+    }
 }

@@ -27,6 +27,7 @@ word_enum! {
         NoteAdded = "note_added",
         DraftQueued = "draft_queued",
         DraftStageStarted = "draft_stage_started",
+        DraftDetailAdded = "draft_detail_added",
         DraftStageDone = "draft_stage_done",
         DraftPublished = "draft_published",
         DraftFailed = "draft_failed",
@@ -47,6 +48,9 @@ pub struct Event {
     pub actor: Actor,
     /// The command that made it, so that the sender can tell its own.
     pub command: Option<CommandId>,
+    /// The stage's word, a detail's line or a failure's reason, for the draft kinds; else empty. Untrusted.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub text: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub feedback: Option<Box<Detail>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -83,21 +83,18 @@ impl Row {
     }
 
     pub fn position(&self) -> Position {
-        Position { received_at: self.received_at, n: self.n }
+        Position(self.n)
     }
 }
 
-/// A place in a list ordered by time; later is greater. Pages go on from a position (keyset), never from an offset.
+/// A place in a list ordered by arrival: a report's `n`. Pages go on from a position (keyset), never from an offset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Position {
-    pub received_at: Millis,
-    pub n: i64,
-}
+pub struct Position(pub i64);
 
 impl From<Position> for String {
     fn from(p: Position) -> String {
-        format!("{}.{}", p.received_at.0, p.n)
+        p.0.to_string()
     }
 }
 
@@ -109,9 +106,7 @@ pub struct InvalidCursor;
 impl TryFrom<String> for Position {
     type Error = InvalidCursor;
     fn try_from(text: String) -> Result<Self, InvalidCursor> {
-        let (ms, n) = text.rsplit_once('.').ok_or(InvalidCursor)?;
-        let received_at = Millis(ms.parse().map_err(|_| InvalidCursor)?);
-        Ok(Self { received_at, n: n.parse().map_err(|_| InvalidCursor)? })
+        text.parse().map(Self).map_err(|_| InvalidCursor)
     }
 }
 

@@ -1,3 +1,8 @@
-//! All integration tests in one binary, so that they link once.
+//! The integration tests: one binary, so that there is one link.
+
+#[path = "../support/mod.rs"]
+mod support;
 
 mod drafting;
+mod engine;
+mod store;

@@ -1,0 +1,348 @@
+//! Draft runs: who runs which, how they tell, how they end.
+//!
+//! The database says what a run is doing; a task of this process does it. Each task holds the run's lock file, so that two
+//! processes never work on one run; an owner that starts goes on with runs whose process has died, with what they had saved. Cancelling
+//! is a write like any other, from whichever process: the task hears the bell, sees that its run is over and drops its future,
+//! which stops the request or the command at once.
+
+use super::{Engine, Inner, lock, receipt, refusal};
+use crate::config::Config;
+use crate::domain::draft::{Draft, DraftState, DrafterKind, Published, Stage, TargetKind};
+use crate::domain::id::{CommandId, DraftId, FeedbackId};
+use crate::drafting::{self, Artifact, DraftError, Job, Previous, Reporter, Saved, Stop, Tools};
+use crate::protocol::read::DryRun;
+use crate::protocol::{Actor, Door, Made, Progress, Receipt, Refusal, RefusalKind};
+use crate::store::{ArtifactName, Change, NewDraft, StoreError, Write};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What `StartDraft` asks for.
+pub(super) struct Wanted {
+    pub(super) feedback: FeedbackId,
+    pub(super) force: bool,
+    pub(super) drafter: Option<DrafterKind>,
+    pub(super) target: Option<TargetKind>,
+}
+
+impl Engine {
+    pub(super) async fn start_draft(&self, id: CommandId, actor: Actor, wanted: Wanted) -> Result<Receipt, Refusal> {
+        let config = self.effective_config().await?;
+        let report = self.feedback(&wanted.feedback).await?;
+        let server = &report.feedback.report.server_name;
+        let unconfigured = |missing: Vec<String>| Refusal::new(RefusalKind::Unconfigured, missing.join(" "));
+        let Some(repository) = config.repository_for(server) else {
+            return Err(unconfigured(drafting::missing_configuration(&config, &self.secrets(), server)));
+        };
+        let (drafter, target) = drafting::defaults(&config, repository);
+        let (drafter, target) = (wanted.drafter.unwrap_or(drafter), wanted.target.unwrap_or(target));
+        let missing = drafting::missing(&config, &self.secrets(), repository, drafter, target);
+        if !missing.is_empty() {
+            return Err(unconfigured(missing));
+        }
+        let change = Change::InsertDraft(NewDraft {
+            id: DraftId::trusted(uuid::Uuid::now_v7().to_string()),
+            feedback: wanted.feedback,
+            force: wanted.force,
+            drafter,
+            model: model_name(&config, drafter),
+            target,
+        });
+        let written = self.write(Some(id), actor, change).await.map_err(refusal)?;
+        if let (Made::Draft(draft), false) = (&written.made, written.replayed) {
+            self.spawn_run(draft.clone());
+        }
+        Ok(receipt(written))
+    }
+
+    /// Goes on with the runs that a process which is gone left unfinished.
+    pub(super) async fn resume_runs(&self) -> Result<(), StoreError> {
+        for draft in self.inner.store.unfinished_drafts().await? {
+            self.spawn_run(draft.id);
+        }
+        Ok(())
+    }
+
+    fn spawn_run(&self, draft: DraftId) {
+        let inner = Arc::clone(&self.inner);
+        inner.jobs.send_modify(|n| *n += 1);
+        tokio::spawn(async move {
+            // The closing token is the only way out that leaves the run as it is, to be resumed.
+            let closing = inner.closing.clone();
+            tokio::select! {
+                () = run_one(&inner, &draft) => {}
+                () = closing.cancelled() => {}
+            }
+            inner.progress.clear(&draft);
+            inner.jobs.send_modify(|n| *n -= 1);
+        });
+    }
+
+    /// Waits until no draft run of this process is queued or running.
+    pub async fn until_idle(&self) {
+        let mut jobs = self.inner.jobs.subscribe();
+        // Fails only when the sender is gone, and this handle holds it.
+        let _held = jobs.wait_for(|n| *n == 0).await;
+    }
+
+    /// The checkout and context stages of a draft, and nothing after them.
+    pub async fn dry_run(&self, id: &FeedbackId) -> Result<DryRun, Refusal> {
+        let config = Arc::new(self.effective_config().await?);
+        let report = self.feedback(id).await?;
+        let server = report.feedback.report.server_name.clone();
+        let Some(repository) = config.repository_for(&server).cloned() else {
+            let missing = drafting::missing_configuration(&config, &self.secrets(), &server);
+            return Err(Refusal::new(RefusalKind::Unconfigured, missing.join(" ")));
+        };
+        let (drafter, target) = drafting::defaults(&config, &repository);
+        let draft = DraftId::trusted(uuid::Uuid::now_v7().to_string());
+        let job = Job { draft, number: 1, report, repository, drafter, target, previous: None };
+        drafting::dry_run(&job, &self.inner.tools(config)).await.map_err(|e| {
+            let kind = if matches!(e, DraftError::Configuration(_)) {
+                RefusalKind::Unconfigured
+            } else {
+                RefusalKind::Invalid
+            };
+            Refusal::new(kind, e.to_string())
+        })
+    }
+}
+
+/// What lists show as the model of a run.
+fn model_name(config: &Config, drafter: DrafterKind) -> String {
+    match drafter {
+        DrafterKind::Anthropic => config.anthropic.model.clone(),
+        DrafterKind::Command => config.command.run.first().cloned().unwrap_or_default(),
+    }
+}
+
+impl Inner {
+    fn tools(&self, config: Arc<Config>) -> Tools {
+        Tools {
+            http: self.http.clone(),
+            config,
+            secrets: Arc::clone(&self.secrets.read().unwrap_or_else(PoisonError::into_inner)),
+            cache_dir: self.options.cache_dir.clone(),
+        }
+    }
+
+    async fn write_as_engine(&self, change: Change) -> Result<(), StoreError> {
+        let at = self.options.clock.now();
+        self.store.write(Write { command: None, actor: Actor::new(Door::Engine, ""), at, change }).await.map(drop)
+    }
+}
+
+/// Waits for a place, runs, and writes the end.
+async fn run_one(inner: &Arc<Inner>, id: &DraftId) {
+    let path = inner.options.cache_dir.join("runs").join(format!("{id}.lock"));
+    let lock = match lock::try_take(&path) {
+        Ok(Some(lock)) => lock,
+        // Another process is at it.
+        Ok(None) => return,
+        Err(e) => {
+            let reason = format!("{} can't be locked: {e}; check the cache directory", path.display());
+            return end(inner, id, Change::FailDraft { draft: id.clone(), reason }).await;
+        }
+    };
+    tokio::select! {
+        () = run_in_place(inner, id) => {}
+        () = until_over(inner, id) => tracing::info!(draft.id = %id, "run stopped"),
+    }
+    drop(lock);
+    if let Err(e) = std::fs::remove_file(&path) {
+        tracing::debug!(error = %e, "a run's lock file stays behind");
+    }
+}
+
+async fn run_in_place(inner: &Arc<Inner>, id: &DraftId) {
+    let Ok(_place) = inner.places.acquire().await else { return };
+    let result = match prepare(inner, id).await {
+        Ok((job, tools, saved, draft)) => {
+            let recorder = Recorder::new(Arc::clone(inner), &draft);
+            drafting::run(&job, &tools, saved, &recorder).await.map_err(|e| e.to_string())
+        }
+        Err(e) => Err(e),
+    };
+    match result {
+        Ok(published) => publish(inner, id, published).await,
+        Err(reason) => end(inner, id, Change::FailDraft { draft: id.clone(), reason }).await,
+    }
+}
+
+/// Everything a run needs, as it is now: notes added since it was queued count.
+async fn prepare(inner: &Arc<Inner>, id: &DraftId) -> Result<(Job, Tools, Saved, Draft), String> {
+    let text = |e: StoreError| e.to_string();
+    let store = &inner.store;
+    let draft = store.draft_head(id).await.map_err(text)?;
+    let report = store.feedback(&draft.feedback_id).await.map_err(text)?;
+    let engine = Engine { inner: Arc::clone(inner) };
+    let config = Arc::new(engine.effective_config().await.map_err(|e| e.detail)?);
+    let server = &report.feedback.report.server_name;
+    let Some(repository) = config.repository_for(server).cloned() else {
+        let secrets = engine.secrets();
+        return Err(drafting::missing_configuration(&config, &secrets, server).join(" "));
+    };
+    let commit = store.artifact(id, ArtifactName::Base).await.map_err(text)?;
+    let change = match store.artifact(id, ArtifactName::Change).await.map_err(text)? {
+        Some(json) => Some(serde_json::from_str(&json).map_err(|e| format!("the saved change can't be read: {e}"))?),
+        None => None,
+    };
+    let previous = previous(inner, &draft).await.map_err(text)?;
+    let (number, drafter, target) = (draft.number, draft.drafter, draft.target);
+    let job = Job { draft: id.clone(), number, report, repository, drafter, target, previous };
+    Ok((job, inner.tools(config), Saved { commit, change }, draft))
+}
+
+/// The newest earlier run of the same report that made a change.
+async fn previous(inner: &Inner, draft: &Draft) -> Result<Option<Previous>, StoreError> {
+    for earlier in inner.store.drafts(Some(&draft.feedback_id)).await? {
+        if earlier.number >= draft.number {
+            continue;
+        }
+        let Some(diff) = inner.store.artifact(&earlier.id, ArtifactName::Diff).await? else { continue };
+        let (branch, pr_url) = match earlier.state {
+            DraftState::Published { published } => (published.branch, published.pr_url),
+            DraftState::Queued
+            | DraftState::Running { .. }
+            | DraftState::Failed { .. }
+            | DraftState::Cancelled { .. } => Default::default(),
+        };
+        return Ok(Some(Previous { diff, branch, pr_url }));
+    }
+    Ok(None)
+}
+
+/// Returns when the run has ended in the database, whoever wrote it.
+async fn until_over(inner: &Inner, id: &DraftId) {
+    let mut bell = inner.store.bell();
+    loop {
+        bell.mark_unchanged();
+        match inner.store.draft_head(id).await {
+            Ok(draft) if draft.state.is_over() => return,
+            Ok(_) => {}
+            Err(e) => tracing::warn!(error = %e, draft.id = %id, "a run's state can't be read"),
+        }
+        if bell.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn publish(inner: &Inner, id: &DraftId, published: Published) {
+    let line = format!("published as {} {}", published.branch, published.pr_url);
+    let to = DraftState::Published { published };
+    match inner.write_as_engine(Change::MoveDraft { draft: id.clone(), to }).await {
+        Ok(()) => {}
+        // Cancelled in the last moment: it is out all the same, and its history must say so.
+        Err(StoreError::Conflict(_)) => {
+            end(inner, id, Change::AddDetail { draft: id.clone(), stage: Stage::Publish, line }).await;
+        }
+        Err(e) => tracing::error!(error = %e, draft.id = %id, "{line}, but that can't be stored"),
+    }
+}
+
+async fn end(inner: &Inner, id: &DraftId, change: Change) {
+    match inner.write_as_engine(change).await {
+        // It ended another way before: cancelled, most likely.
+        Ok(()) | Err(StoreError::Conflict(_)) => {}
+        Err(e) => tracing::error!(error = %e, draft.id = %id, "the end of a run can't be stored"),
+    }
+}
+
+/// Writes what a run tells. While a resumed run does again what was done before the crash, its stages and lines are not stored twice.
+struct Recorder {
+    inner: Arc<Inner>,
+    draft: DraftId,
+    at: Mutex<At>,
+}
+
+#[derive(Clone, Copy)]
+struct At {
+    /// The stage the pipeline is in.
+    now: Option<Stage>,
+    /// The furthest stage that is stored.
+    stored: Option<Stage>,
+}
+
+impl Recorder {
+    fn new(inner: Arc<Inner>, draft: &Draft) -> Self {
+        Self { inner, draft: draft.id.clone(), at: Mutex::new(At { now: None, stored: draft.state.stage() }) }
+    }
+
+    fn at(&self) -> std::sync::MutexGuard<'_, At> {
+        self.at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn store(&self, change: Change) -> Result<(), Stop> {
+        self.inner.write_as_engine(change).await.map_err(|e| {
+            if !matches!(e, StoreError::Conflict(_)) {
+                tracing::error!(error = %e, draft.id = %self.draft, "a run's history can't be stored");
+            }
+            Stop
+        })
+    }
+}
+
+impl Reporter for Recorder {
+    fn stage(&self, stage: Stage) -> BoxFuture<'_, Result<(), Stop>> {
+        async move {
+            let stored = {
+                let mut at = self.at();
+                at.now = Some(stage);
+                at.stored
+            };
+            if stored.is_some_and(|s| stage <= s) {
+                return Ok(());
+            }
+            self.store(Change::MoveDraft { draft: self.draft.clone(), to: DraftState::Running { stage } }).await?;
+            self.at().stored = Some(stage);
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn detail(&self, line: String) -> BoxFuture<'_, Result<(), Stop>> {
+        async move {
+            let at = *self.at();
+            match at.now {
+                Some(stage) if at.stored.is_none_or(|s| stage >= s) => {
+                    self.store(Change::AddDetail { draft: self.draft.clone(), stage, line }).await
+                }
+                Some(_) | None => Ok(()),
+            }
+        }
+        .boxed()
+    }
+
+    fn save(&self, artifact: Artifact) -> BoxFuture<'_, Result<(), Stop>> {
+        async move {
+            let draft = self.draft.clone();
+            let json = |value: Result<String, serde_json::Error>| {
+                value.map_err(|e| {
+                    tracing::error!(error = %e, "an artifact has no JSON");
+                    Stop
+                })
+            };
+            let change = match artifact {
+                Artifact::Base { commit } => Change::SaveArtifact { draft, name: ArtifactName::Base, content: commit },
+                Artifact::Files(files) => {
+                    let content = json(serde_json::to_string(&files))?;
+                    Change::SaveArtifact { draft, name: ArtifactName::Files, content }
+                }
+                Artifact::Change(change) => {
+                    let content = json(serde_json::to_string(&change))?;
+                    Change::SaveArtifact { draft, name: ArtifactName::Change, content }
+                }
+                Artifact::Diff(diff) => Change::SaveArtifact { draft, name: ArtifactName::Diff, content: diff },
+                Artifact::Usage(usage) => Change::SetUsage { draft, usage },
+                Artifact::Log(text) => Change::AppendLog { draft, text },
+            };
+            self.store(change).await
+        }
+        .boxed()
+    }
+
+    fn progress(&self, stage: Stage, bytes: i64, tail: &str) {
+        self.inner.progress.put(Progress { draft: self.draft.clone(), stage, bytes, tail: tail.to_owned() });
+    }
+}

@@ -1,0 +1,89 @@
+//! One owner per database: a lock file beside it, held for as long as the process lives.
+//!
+//! The lock is the operating system's, so a killed owner leaves nothing to clean up; the file's text only says who it is.
+
+use serde::{Deserialize, Serialize};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// Who owns a database, as its lock file says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnerInfo {
+    pub pid: u32,
+    /// ISO 8601.
+    pub since: String,
+    /// What it runs as: `tui`, `serve`.
+    pub role: String,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    #[error("{} is in use by `patchwork {}` (process {}, since {}); stop that one first, or use its screen", database.display(), owner.role, owner.pid, owner.since)]
+    Owned { database: PathBuf, owner: OwnerInfo },
+    #[error("{} can't be locked: {source}; check that you may write to its directory", path.display())]
+    Io { path: PathBuf, source: std::io::Error },
+}
+
+/// Ownership; given back when dropped.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+pub fn lock_path(database: &Path) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push(".lock");
+    PathBuf::from(name)
+}
+
+/// Takes the lock or says who has it.
+pub fn take(database: &Path, me: &OwnerInfo) -> Result<Lock, LockError> {
+    let path = lock_path(database);
+    let io = |source| LockError::Io { path: path.clone(), source };
+    let mut file = open(&path).map_err(io)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let owner = read(&mut file).unwrap_or_else(|| OwnerInfo { pid: 0, since: "?".into(), role: "?".into() });
+            return Err(LockError::Owned { database: database.to_owned(), owner });
+        }
+        Err(TryLockError::Error(e)) => return Err(io(e)),
+    }
+    let text = serde_json::to_string(me).map_err(|e| io(e.into()))?;
+    file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(text.as_bytes())).map_err(io)?;
+    Ok(Lock { _file: file })
+}
+
+/// Takes an anonymous lock on `path`; `None` when somebody has it.
+pub(super) fn try_take(path: &Path) -> std::io::Result<Option<Lock>> {
+    if let Some(dir) = path.parent() {
+        std::fs::create_dir_all(dir)?;
+    }
+    let file = open(path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(Lock { _file: file })),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(e)) => Err(e),
+    }
+}
+
+/// Who owns the database now; `None` when nobody does.
+pub fn owner(database: &Path) -> Option<OwnerInfo> {
+    let mut file = File::open(lock_path(database)).ok()?;
+    match file.try_lock_shared() {
+        Ok(()) => None,
+        Err(_) => read(&mut file),
+    }
+}
+
+fn open(path: &Path) -> std::io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+}
+
+fn read(file: &mut File) -> Option<OwnerInfo> {
+    let mut text = String::new();
+    file.read_to_string(&mut text).ok()?;
+    serde_json::from_str(&text).ok()
+}

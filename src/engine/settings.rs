@@ -1,0 +1,137 @@
+//! The settings that the original's dashboard edits, laid under the configuration file.
+//!
+//! `config.toml` wins where it says something; the stored settings fill in the repository, branch and model it leaves open.
+
+use super::{Engine, refusal};
+use crate::config::{AnthropicConfig, Config, Repository, Secrets, SecretsError, SecretsPatch, Source, mask};
+use crate::domain::draft::DrafterKind;
+use crate::domain::feedback::FieldError;
+use crate::drafting;
+use crate::protocol::read::SettingsView;
+use crate::protocol::{Refusal, RefusalKind, SettingsPatch};
+use secrecy::SecretString;
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
+
+/// Longest setting, in bytes.
+const MAX_SETTING: usize = 512;
+
+/// A patch as rows, checked: one line each, of a bearable length.
+pub(super) fn pairs(patch: SettingsPatch) -> Result<Vec<(&'static str, String)>, Refusal> {
+    let given = [
+        ("github_repo", patch.github_repo),
+        ("default_branch", patch.default_branch),
+        ("llm_provider", patch.llm_provider),
+        ("llm_model", patch.llm_model),
+    ];
+    let mut pairs = Vec::new();
+    let mut faults = Vec::new();
+    for (key, value) in given {
+        let Some(value) = value else { continue };
+        match fault(key, &value) {
+            Some(message) => faults.push(FieldError::new(key, "value", message)),
+            None => pairs.push((key, value)),
+        }
+    }
+    if faults.is_empty() {
+        return Ok(pairs);
+    }
+    let detail = faults.iter().map(|f| format!("{}: {}", f.field, f.message)).collect::<Vec<_>>().join("; ");
+    Err(Refusal { kind: RefusalKind::Invalid, detail, fields: faults })
+}
+
+fn fault(key: &str, value: &str) -> Option<&'static str> {
+    if value.chars().any(char::is_control) {
+        return Some("must be one line without control characters");
+    }
+    if value.len() > MAX_SETTING {
+        return Some("must have at most 512 bytes");
+    }
+    let slug = |v: &str| v.split_once('/').is_some_and(|(o, n)| !o.is_empty() && !n.is_empty() && !n.contains('/'));
+    match key {
+        "github_repo" if !value.is_empty() && !slug(value) => Some("must look like owner/name"),
+        "llm_provider" if !value.is_empty() && DrafterKind::from_word(value).is_none() => {
+            Some("must be `anthropic` or `command`")
+        }
+        _ => None,
+    }
+}
+
+/// The configuration with the stored settings laid under it.
+fn effective(config: &Config, stored: &BTreeMap<String, String>) -> Config {
+    let mut config = config.clone();
+    let get = |key: &str| stored.get(key).filter(|v| !v.is_empty()).cloned();
+    if config.repositories.is_empty()
+        && let Some(repo) = get("github_repo")
+    {
+        config.repositories.push(Repository {
+            server: "*".into(),
+            source: Source::Github(repo),
+            branch: get("default_branch"),
+            drafter: None,
+            target: None,
+            protect: Vec::new(),
+        });
+    }
+    if let Some(model) = get("llm_model")
+        && config.anthropic.model == AnthropicConfig::default().model
+    {
+        config.anthropic.model = model;
+    }
+    config
+}
+
+fn masked(key: Option<&SecretString>) -> String {
+    key.map(mask).unwrap_or_default()
+}
+
+impl Engine {
+    /// The configuration as drafts use it: the file's, with the stored settings where the file is silent.
+    pub(super) async fn effective_config(&self) -> Result<Config, Refusal> {
+        let stored = self.inner.store.settings().await.map_err(refusal)?;
+        Ok(effective(&self.inner.options.config, &stored))
+    }
+
+    pub(super) fn secrets(&self) -> Arc<Secrets> {
+        Arc::clone(&self.inner.secrets.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub async fn settings(&self) -> Result<SettingsView, Refusal> {
+        let config = self.effective_config().await?;
+        let secrets = self.secrets();
+        let repository = config.repositories.iter().find(|r| r.server == "*").or(config.repositories.first());
+        let server = repository.map_or("*", |r| r.server.as_str());
+        let missing = drafting::missing_configuration(&config, &secrets, server);
+        Ok(SettingsView {
+            github_repo: repository.map_or_else(String::new, |r| match &r.source {
+                Source::Github(slug) => slug.clone(),
+                Source::Local(_) => String::new(),
+            }),
+            default_branch: repository.and_then(|r| r.branch.clone()).unwrap_or_default(),
+            llm_provider: config.draft.drafter.to_string(),
+            llm_model: config.anthropic.model.clone(),
+            github_pat: masked(secrets.github.as_ref()),
+            anthropic_api_key: masked(secrets.anthropic.as_ref()),
+            openai_api_key: masked(secrets.openai.as_ref()),
+            configured: missing.is_empty(),
+            missing,
+        })
+    }
+
+    /// Writes keys to `secrets.env`; they never pass through a command, an event or the database.
+    pub async fn save_secrets(&self, patch: SecretsPatch) -> Result<(), Refusal> {
+        let path = self.inner.options.secrets_file.clone();
+        let patched = Arc::new(self.secrets().patched(&patch));
+        let saved = tokio::task::spawn_blocking(move || Secrets::save(&path, &patch)).await;
+        match saved {
+            Ok(Ok(())) => {}
+            Ok(Err(e @ SecretsError::IllegalValue { .. })) => {
+                return Err(Refusal::new(RefusalKind::Invalid, e.to_string()));
+            }
+            Ok(Err(e)) => return Err(Refusal::new(RefusalKind::Storage, e.to_string())),
+            Err(e) => return Err(Refusal::new(RefusalKind::Storage, format!("saving the keys died: {e}"))),
+        }
+        *self.inner.secrets.write().unwrap_or_else(PoisonError::into_inner) = patched;
+        Ok(())
+    }
+}

@@ -1,0 +1,133 @@
+//! The original's shapes, written from ours. Nothing but renaming happens here.
+
+use crate::domain::feedback::GapType;
+use crate::domain::id::{FeedbackId, NoteId};
+use crate::domain::note::Note;
+use crate::protocol::read::{Count, Detail, Stats};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// A report with all columns of the original and its notes.
+#[derive(Debug, Serialize)]
+pub(super) struct FeedbackView<'a> {
+    id: &'a FeedbackId,
+    server_name: &'a str,
+    timestamp: String,
+    what_i_needed: &'a str,
+    what_i_tried: &'a str,
+    gap_type: GapType,
+    suggestion: &'a str,
+    user_goal: &'a str,
+    /// The agent's own word where it is not one of the three, empty when there is none.
+    resolution: &'a str,
+    agent_model: &'a str,
+    tools_available: &'a [String],
+    session_id: &'a str,
+    client_type: &'a str,
+    reviewed: bool,
+    pr_url: &'a str,
+    notes: Vec<NoteView<'a>>,
+    /// What the original would have thrown away: shown only when there is something.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    gap_type_raw: &'a str,
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    extra: &'a Map<String, Value>,
+}
+
+#[derive(Debug, Serialize)]
+struct NoteView<'a> {
+    id: &'a NoteId,
+    timestamp: String,
+    content: &'a str,
+    author: &'a str,
+}
+
+impl<'a> From<&'a Detail> for FeedbackView<'a> {
+    fn from(detail: &'a Detail) -> Self {
+        let f = &detail.feedback;
+        let r = &f.report;
+        Self {
+            id: &f.id,
+            server_name: &r.server_name,
+            timestamp: f.received_at.to_iso(),
+            what_i_needed: &r.what_i_needed,
+            what_i_tried: &r.what_i_tried,
+            gap_type: r.gap_type,
+            suggestion: &r.suggestion,
+            user_goal: &r.user_goal,
+            resolution: r.resolution.map_or(r.resolution_raw.as_str(), |word| word.as_str()),
+            agent_model: &r.agent_model,
+            tools_available: &r.tools_available,
+            session_id: &r.session_id,
+            client_type: &r.client_type,
+            reviewed: f.reviewed,
+            pr_url: &f.pr_url,
+            notes: detail.notes.iter().map(NoteView::from).collect(),
+            gap_type_raw: &r.gap_type_raw,
+            extra: &r.extra,
+        }
+    }
+}
+
+impl<'a> From<&'a Note> for NoteView<'a> {
+    fn from(note: &'a Note) -> Self {
+        Self { id: &note.id, timestamp: note.at.to_iso(), content: &note.content, author: &note.author }
+    }
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct StatsView {
+    total: i64,
+    unreviewed: i64,
+    note_count: i64,
+    by_server: Vec<ServerCount>,
+    by_gap_type: Vec<GapCount>,
+    by_resolution: Vec<ResolutionCount>,
+}
+
+#[derive(Debug, Serialize)]
+struct ServerCount {
+    server_name: String,
+    count: i64,
+}
+
+#[derive(Debug, Serialize)]
+struct GapCount {
+    gap_type: String,
+    count: i64,
+}
+
+#[derive(Debug, Serialize)]
+struct ResolutionCount {
+    resolution: String,
+    count: i64,
+}
+
+impl From<Stats> for StatsView {
+    fn from(stats: Stats) -> Self {
+        fn each<T>(counts: Vec<Count>, make: fn(String, i64) -> T) -> Vec<T> {
+            counts.into_iter().map(|c| make(c.value, c.count)).collect()
+        }
+        Self {
+            total: stats.total,
+            unreviewed: stats.unreviewed,
+            note_count: stats.note_count,
+            by_server: each(stats.by_server, |server_name, count| ServerCount { server_name, count }),
+            by_gap_type: each(stats.by_gap_type, |gap_type, count| GapCount { gap_type, count }),
+            by_resolution: each(stats.by_resolution, |resolution, count| ResolutionCount { resolution, count }),
+        }
+    }
+}
+
+/// The answer to everything that stores something.
+#[derive(Debug, Serialize)]
+pub(super) struct Recorded<Id> {
+    pub id: Id,
+    status: &'static str,
+}
+
+impl<Id> Recorded<Id> {
+    pub(super) fn new(id: Id) -> Self {
+        Self { id, status: "recorded" }
+    }
+}

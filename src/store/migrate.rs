@@ -1,0 +1,113 @@
+//! Bringing a file to today's schema: backed up first, in one transaction, never backwards.
+
+use super::error::{StoreError, explain_open};
+use super::open::APPLICATION_ID;
+use super::original;
+use crate::domain::time::Millis;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+/// One file per released schema, in order; `user_version` counts them.
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_init.sql")];
+
+/// What the file was before.
+enum Found {
+    Empty,
+    /// Made by the original Python sidecar.
+    Original,
+    Ours {
+        version: i64,
+    },
+}
+
+/// Migrates when needed.
+///
+/// # Errors
+/// When the file is newer than the program, belongs to something else, or can't be backed up; then it is as it was.
+pub(super) fn run(conn: &mut Connection, path: &Path, now: Millis) -> Result<(), StoreError> {
+    let refuse = |reason: String| StoreError::Open { path: path.to_owned(), reason };
+    let newest = MIGRATIONS.len() as i64;
+    let found = look(conn).map_err(|e| match e {
+        StoreError::Sql(e) => refuse(explain_open(&e)),
+        StoreError::Stored(why) => refuse(why),
+        other => other,
+    })?;
+    let from = match &found {
+        Found::Ours { version } if *version == newest => return Ok(()),
+        Found::Ours { version } if *version > newest => {
+            return Err(refuse(format!(
+                "this database has schema {version}, this program knows up to {newest}; use a newer patchwork, nothing was changed"
+            )));
+        }
+        Found::Ours { version } => *version,
+        Found::Empty | Found::Original => 0,
+    };
+    if !matches!(found, Found::Empty) {
+        back_up(conn, path, from, now)?;
+    }
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Another process may have migrated between the look and the lock.
+    if user_version(&tx)? == newest {
+        return Ok(());
+    }
+    let original = matches!(found, Found::Original);
+    if original {
+        original::set_aside(&tx)?;
+    }
+    apply(&tx, from)?;
+    if original {
+        original::import(&tx, now)?;
+    }
+    tx.pragma_update(None, "application_id", APPLICATION_ID)?;
+    tx.pragma_update(None, "user_version", newest)?;
+    tx.commit()?;
+    Ok(())
+}
+
+fn user_version(conn: &Connection) -> Result<i64, StoreError> {
+    Ok(conn.pragma_query_value(None, "user_version", |r| r.get(0))?)
+}
+
+fn look(conn: &Connection) -> Result<Found, StoreError> {
+    let version = user_version(conn)?;
+    let application: i64 = conn.pragma_query_value(None, "application_id", |r| r.get(0))?;
+    if application == APPLICATION_ID {
+        return Ok(Found::Ours { version });
+    }
+    let mut tables = conn.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")?;
+    let names: Vec<String> = tables.query_map([], |r| r.get(0))?.collect::<Result<_, _>>()?;
+    if names.is_empty() {
+        return Ok(Found::Empty);
+    }
+    if version == 0 && names.iter().any(|n| n == "feedback") {
+        return Ok(Found::Original);
+    }
+    Err(StoreError::Stored("this is another program's database; name another file with FEEDBACK_DB_PATH".into()))
+}
+
+fn apply(tx: &Transaction<'_>, from: i64) -> Result<(), StoreError> {
+    for sql in MIGRATIONS.iter().skip(from as usize) {
+        tx.execute_batch(sql)?;
+    }
+    let id = uuid::Uuid::now_v7().to_string();
+    tx.execute("INSERT INTO meta (key, value) VALUES ('database_id', ?1) ON CONFLICT DO NOTHING", [id])?;
+    Ok(())
+}
+
+/// Copies the whole file to `<name>.backup-v<schema>-<time>`, readable by its owner only.
+fn back_up(conn: &Connection, path: &Path, version: i64, now: Millis) -> Result<PathBuf, StoreError> {
+    let stamp: String = now.to_iso().chars().take(19).filter(char::is_ascii_digit).collect();
+    let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let backup = path.with_file_name(format!("{name}.backup-v{version}-{stamp}"));
+    let failed = |why: String| StoreError::Open {
+        path: path.to_owned(),
+        reason: format!(
+            "it must be migrated, and the backup {} can't be made: {why}; nothing was changed",
+            backup.display()
+        ),
+    };
+    conn.execute("VACUUM INTO ?1", [backup.to_string_lossy()]).map_err(|e| failed(e.to_string()))?;
+    std::fs::set_permissions(&backup, std::fs::Permissions::from_mode(0o600)).map_err(|e| failed(e.to_string()))?;
+    Ok(backup)
+}

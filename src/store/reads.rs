@@ -1,0 +1,271 @@
+//! The reads: each runs on a blocking thread, on one of a few read-only connections, inside one read transaction.
+
+use super::artifacts::ArtifactName;
+use super::error::StoreError;
+use super::log::{self, Tail};
+use super::query;
+use super::rows::{self, DRAFT_COLUMNS, FEEDBACK_COLUMNS};
+use super::writer::Store;
+use crate::domain::draft::{Draft, Stage, StageRecord};
+use crate::domain::id::{DraftId, FeedbackId};
+use crate::domain::time::Millis;
+use crate::protocol::Seq;
+use crate::protocol::read::{
+    Count, Detail, DraftDetail, Facets, MAX_PAGE, Page, PageRequest, Position, RankedFile, Row, Snapshot, Stats,
+};
+use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::BTreeMap;
+
+impl Store {
+    pub async fn snapshot(&self, request: PageRequest, now: Millis) -> Result<Snapshot, StoreError> {
+        self.read(move |conn| {
+            Ok(Snapshot {
+                seq: log::newest(conn)?,
+                page: page(conn, &request, now)?,
+                drafts: drafts(conn, None)?,
+                stats: stats(conn)?,
+            })
+        })
+        .await
+    }
+
+    pub async fn page(&self, request: PageRequest, now: Millis) -> Result<Page<Row>, StoreError> {
+        self.read(move |conn| page(conn, &request, now)).await
+    }
+
+    pub async fn list(&self, request: PageRequest, now: Millis) -> Result<Page<Detail>, StoreError> {
+        self.read(move |conn| {
+            let select = query::page(conn, &request, true, now)?;
+            let mut statement = conn.prepare_cached(&select.sql)?;
+            let found = statement.query_map(select.params(), rows::feedback)?;
+            let mut details = Vec::new();
+            for feedback in found {
+                details.push(rows::with_notes(conn, feedback?)?);
+            }
+            let next = cut(&mut details, request.limit, |d| d.feedback.n);
+            Ok(Page { seq: log::newest(conn)?, rows: details, next })
+        })
+        .await
+    }
+
+    pub async fn feedback(&self, id: &FeedbackId) -> Result<Detail, StoreError> {
+        let id = id.clone();
+        self.read(move |conn| {
+            let sql = format!("SELECT {FEEDBACK_COLUMNS} FROM feedback f WHERE f.id = ?1");
+            let found = conn.prepare_cached(&sql)?.query_row([id.as_str()], rows::feedback).optional()?;
+            let feedback = found.ok_or_else(|| StoreError::NotFound { what: "report", id: id.to_string() })?;
+            rows::with_notes(conn, feedback)
+        })
+        .await
+    }
+
+    /// The ids of at most `limit` reports that begin or end with `part`, newest first.
+    pub async fn feedback_ids_like(&self, part: &str, limit: i64) -> Result<Vec<FeedbackId>, StoreError> {
+        let part = part.replace(['%', '_', '\\'], "");
+        self.read(move |conn| ids_like(conn, "feedback", &part, limit, FeedbackId::trusted)).await
+    }
+
+    /// The same for runs.
+    pub async fn draft_ids_like(&self, part: &str, limit: i64) -> Result<Vec<DraftId>, StoreError> {
+        let part = part.replace(['%', '_', '\\'], "");
+        self.read(move |conn| ids_like(conn, "drafts", &part, limit, DraftId::trusted)).await
+    }
+
+    pub async fn drafts(&self, of: Option<&FeedbackId>) -> Result<Vec<Draft>, StoreError> {
+        let of = of.cloned();
+        self.read(move |conn| drafts(conn, of.as_ref())).await
+    }
+
+    pub async fn draft(&self, id: &DraftId) -> Result<DraftDetail, StoreError> {
+        let id = id.clone();
+        self.read(move |conn| draft_detail(conn, &id)).await
+    }
+
+    /// A run without its history.
+    pub async fn draft_head(&self, id: &DraftId) -> Result<Draft, StoreError> {
+        let id = id.clone();
+        self.read(move |conn| {
+            let sql =
+                format!("SELECT {DRAFT_COLUMNS} FROM drafts d JOIN feedback f ON f.n = d.feedback_n WHERE d.id = ?1");
+            let found = conn.prepare_cached(&sql)?.query_row([id.as_str()], rows::draft).optional()?;
+            found.ok_or_else(|| StoreError::NotFound { what: "draft", id: id.to_string() })
+        })
+        .await
+    }
+
+    /// A stored piece of a run.
+    pub async fn artifact(&self, id: &DraftId, name: ArtifactName) -> Result<Option<String>, StoreError> {
+        let id = id.clone();
+        self.read(move |conn| {
+            let n: Option<i64> =
+                conn.query_row("SELECT n FROM drafts WHERE id = ?1", [id.as_str()], |r| r.get(0)).optional()?;
+            n.map_or(Ok(None), |n| artifact(conn, n, name))
+        })
+        .await
+    }
+
+    /// Runs that are queued or running, oldest first.
+    pub async fn unfinished_drafts(&self) -> Result<Vec<Draft>, StoreError> {
+        self.read(|conn| {
+            let sql = format!(
+                "SELECT {DRAFT_COLUMNS} FROM drafts d JOIN feedback f ON f.n = d.feedback_n WHERE d.state IN ('queued', 'running') ORDER BY d.n"
+            );
+            let mut statement = conn.prepare_cached(&sql)?;
+            let found = statement.query_map([], rows::draft)?.collect::<Result<_, _>>()?;
+            Ok(found)
+        })
+        .await
+    }
+
+    pub async fn stats(&self) -> Result<Stats, StoreError> {
+        self.read(stats).await
+    }
+
+    pub async fn facets(&self) -> Result<Facets, StoreError> {
+        self.read(|conn| {
+            Ok(Facets {
+                server: counts(conn, "server_name", 50)?,
+                gap: counts(conn, "gap_type", 50)?,
+                resolution: counts(conn, "resolution", 50)?,
+                client: counts(conn, "client_type", 50)?,
+                model: counts(conn, "agent_model", 50)?,
+            })
+        })
+        .await
+    }
+
+    pub async fn settings(&self) -> Result<BTreeMap<String, String>, StoreError> {
+        self.read(|conn| {
+            let mut select = conn.prepare_cached("SELECT key, value FROM settings")?;
+            let pairs = select.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?.collect::<Result<_, _>>()?;
+            Ok(pairs)
+        })
+        .await
+    }
+
+    /// The events after `after`, with the rows as they are now.
+    pub async fn tail(&self, after: Seq) -> Result<Tail, StoreError> {
+        self.read(move |conn| log::tail(conn, after)).await
+    }
+
+    /// SQLite's own check of the file; empty when it is sound.
+    pub async fn check(&self) -> Result<Vec<String>, StoreError> {
+        self.read(|conn| {
+            let mut pragma = conn.prepare("PRAGMA quick_check(20)")?;
+            let lines: Vec<String> = pragma.query_map([], |r| r.get(0))?.collect::<Result<_, _>>()?;
+            Ok(lines.into_iter().filter(|l| l != "ok").collect())
+        })
+        .await
+    }
+}
+
+fn ids_like<T>(
+    conn: &Connection,
+    table: &str,
+    part: &str,
+    limit: i64,
+    id: fn(String) -> T,
+) -> Result<Vec<T>, StoreError> {
+    let sql = format!("SELECT id FROM {table} WHERE id LIKE ?1 || '%' OR id LIKE '%' || ?1 ORDER BY n DESC LIMIT ?2");
+    let mut select = conn.prepare_cached(&sql)?;
+    let ids = select.query_map(params![part, limit], |r| r.get::<_, String>(0).map(id))?.collect::<Result<_, _>>()?;
+    Ok(ids)
+}
+
+/// Cuts off the row beyond the limit and says where the next page begins.
+fn cut<T>(found: &mut Vec<T>, limit: usize, n: impl Fn(&T) -> i64) -> Option<Position> {
+    if found.len() <= limit {
+        return None;
+    }
+    found.truncate(limit);
+    found.last().map(|last| Position(n(last)))
+}
+
+fn page(conn: &Connection, request: &PageRequest, now: Millis) -> Result<Page<Row>, StoreError> {
+    let select = query::page(conn, request, false, now)?;
+    let mut statement = conn.prepare_cached(&select.sql)?;
+    let mut found: Vec<Row> = statement.query_map(select.params(), rows::list_row)?.collect::<Result<_, _>>()?;
+    let next = cut(&mut found, request.limit, |r| r.n);
+    Ok(Page { seq: log::newest(conn)?, rows: found, next })
+}
+
+fn drafts(conn: &Connection, of: Option<&FeedbackId>) -> Result<Vec<Draft>, StoreError> {
+    let sql = format!(
+        "SELECT {DRAFT_COLUMNS} FROM drafts d JOIN feedback f ON f.n = d.feedback_n
+         WHERE ?1 IS NULL OR f.id = ?1 ORDER BY d.n DESC LIMIT {MAX_PAGE}"
+    );
+    let mut statement = conn.prepare_cached(&sql)?;
+    let found = statement.query_map([of.map(FeedbackId::as_str)], rows::draft)?.collect::<Result<_, _>>()?;
+    Ok(found)
+}
+
+/// A run by its row number.
+pub(super) fn draft_by_number(conn: &Connection, n: i64) -> Result<Option<Draft>, StoreError> {
+    let sql = format!("SELECT {DRAFT_COLUMNS} FROM drafts d JOIN feedback f ON f.n = d.feedback_n WHERE d.n = ?1");
+    Ok(conn.prepare_cached(&sql)?.query_row([n], rows::draft).optional()?)
+}
+
+fn draft_detail(conn: &Connection, id: &DraftId) -> Result<DraftDetail, StoreError> {
+    let n: Option<i64> =
+        conn.query_row("SELECT n FROM drafts WHERE id = ?1", [id.as_str()], |r| r.get(0)).optional()?;
+    let missing = || StoreError::NotFound { what: "draft", id: id.to_string() };
+    let n = n.ok_or_else(missing)?;
+    let draft = draft_by_number(conn, n)?.ok_or_else(missing)?;
+    let files: Vec<RankedFile> = match artifact(conn, n, ArtifactName::Files)? {
+        Some(json) => serde_json::from_str(&json).map_err(|e| StoreError::Stored(e.to_string()))?,
+        None => Vec::new(),
+    };
+    Ok(DraftDetail {
+        draft,
+        stages: stages(conn, n)?,
+        files,
+        diff: artifact(conn, n, ArtifactName::Diff)?.unwrap_or_default(),
+        log: artifact(conn, n, ArtifactName::Log)?.unwrap_or_default(),
+    })
+}
+
+fn stages(conn: &Connection, n: i64) -> Result<Vec<StageRecord>, StoreError> {
+    let mut select =
+        conn.prepare_cached("SELECT stage, started_at, ended_at, details FROM draft_stages WHERE draft_n = ?1")?;
+    let mut found = Vec::new();
+    let mut rows = select.query([n])?;
+    while let Some(r) = rows.next()? {
+        let Some(stage) = Stage::from_word(r.get_ref(0)?.as_str().unwrap_or_default()) else { continue };
+        found.push(StageRecord {
+            stage,
+            started_at: Millis(r.get(1)?),
+            ended_at: r.get::<_, Option<i64>>(2)?.map(Millis),
+            details: serde_json::from_str(&r.get::<_, String>(3)?).map_err(|e| StoreError::Stored(e.to_string()))?,
+        });
+    }
+    found.sort_by_key(|s| s.stage);
+    Ok(found)
+}
+
+fn artifact(conn: &Connection, n: i64, name: ArtifactName) -> Result<Option<String>, StoreError> {
+    let mut select = conn.prepare_cached("SELECT content FROM draft_artifacts WHERE draft_n = ?1 AND name = ?2")?;
+    Ok(select.query_row(params![n, name.as_str()], |r| r.get(0)).optional()?)
+}
+
+fn stats(conn: &Connection) -> Result<Stats, StoreError> {
+    let one = |sql: &str| -> Result<i64, StoreError> { Ok(conn.prepare_cached(sql)?.query_row([], |r| r.get(0))?) };
+    Ok(Stats {
+        total: one("SELECT count(*) FROM feedback")?,
+        unreviewed: one("SELECT count(*) FROM feedback WHERE reviewed = 0")?,
+        note_count: one("SELECT count(*) FROM notes")?,
+        by_server: counts(conn, "server_name", i64::MAX)?,
+        by_gap_type: counts(conn, "gap_type", i64::MAX)?,
+        by_resolution: counts(conn, "resolution", i64::MAX)?,
+    })
+}
+
+/// Rows per value of an indexed column, most frequent first.
+fn counts(conn: &Connection, column: &'static str, limit: i64) -> Result<Vec<Count>, StoreError> {
+    let sql = format!(
+        "SELECT {column}, count(*) AS c FROM feedback WHERE {column} IS NOT NULL GROUP BY {column} ORDER BY c DESC, {column} LIMIT ?1"
+    );
+    let mut select = conn.prepare_cached(&sql)?;
+    let found =
+        select.query_map([limit], |r| Ok(Count { value: r.get(0)?, count: r.get(1)? }))?.collect::<Result<_, _>>()?;
+    Ok(found)
+}

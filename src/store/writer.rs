@@ -1,0 +1,289 @@
+//! The handle, the writer thread and the readers.
+
+use super::error::StoreError;
+use super::write::{self, Write, Written};
+use super::{index, log, migrate, open};
+use crate::domain::time::Millis;
+use crate::protocol::Seq;
+use rusqlite::{Connection, TransactionBehavior};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+
+/// Writes that may wait for the writer. When it is full the sender is told to come back ([`StoreError::QueueFull`]).
+const QUEUE: usize = 4096;
+/// Writes in one transaction at most.
+const BATCH: usize = 512;
+/// Read-only connections; further reads wait for one.
+const READERS: usize = 4;
+/// Under load the index gets one small slice at most this often.
+const BUSY_INDEX_EVERY: Duration = Duration::from_millis(20);
+
+/// Where and when a store is opened.
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub path: PathBuf,
+    pub now: Millis,
+}
+
+struct Job {
+    write: Write,
+    done: oneshot::Sender<Result<Written, StoreError>>,
+}
+
+/// The database. Cheap to clone; the file closes when [`Store::close`] was called or the last handle is gone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    path: PathBuf,
+    database_id: String,
+    queue: Mutex<Option<mpsc::Sender<Job>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    bell: watch::Sender<Seq>,
+    indexed: watch::Receiver<Seq>,
+    readers: Mutex<Vec<Connection>>,
+    free: Semaphore,
+    /// A connection of its own: `data_version` speaks of commits since *this* connection looked.
+    foreign: Mutex<(Connection, i64)>,
+}
+
+impl std::fmt::Debug for Job {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Job").field("write", &self.write).finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Opens, migrates when needed, and starts the writer thread.
+    pub fn open(options: &Options) -> Result<Self, StoreError> {
+        let mut conn = open::writer(&options.path)?;
+        migrate::run(&mut conn, &options.path, options.now)?;
+        let database_id = conn.query_row("SELECT value FROM meta WHERE key = 'database_id'", [], |r| r.get(0))?;
+        let newest = log::newest(&conn)?;
+        let foreign = open::reader(&options.path)?;
+        let version = open::data_version(&foreign)?;
+        let (bell, _) = watch::channel(newest);
+        let (indexed_tx, indexed) = watch::channel(Seq(index::position(&conn)?));
+        let (queue, jobs) = mpsc::channel(QUEUE);
+        let writer = Writer { conn, jobs, bell: bell.clone(), indexed: indexed_tx, last_slice: Instant::now() };
+        let thread = std::thread::Builder::new()
+            .name("patchwork-writer".into())
+            .spawn(move || writer.run())
+            .map_err(|e| StoreError::Open { path: options.path.clone(), reason: format!("no thread: {e}") })?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                path: options.path.clone(),
+                database_id,
+                queue: Mutex::new(Some(queue)),
+                thread: Mutex::new(Some(thread)),
+                bell,
+                indexed,
+                readers: Mutex::new(Vec::new()),
+                free: Semaphore::new(READERS),
+                foreign: Mutex::new((foreign, version)),
+            }),
+        })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.inner.path
+    }
+
+    /// Identifies the file, wherever it is moved.
+    pub fn database_id(&self) -> &str {
+        &self.inner.database_id
+    }
+
+    /// Rings with the newest event's number after each commit; carries nothing else.
+    pub fn bell(&self) -> watch::Receiver<Seq> {
+        self.inner.bell.subscribe()
+    }
+
+    /// Makes one change durable. Many that wait together share one commit; each is answered for itself.
+    pub async fn write(&self, write: Write) -> Result<Written, StoreError> {
+        let (done, answer) = oneshot::channel();
+        let queue = lock(&self.inner.queue).clone().ok_or(StoreError::Closed)?;
+        queue.try_send(Job { write, done }).map_err(|e| match e {
+            mpsc::error::TrySendError::Full(_) => StoreError::QueueFull,
+            mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
+        })?;
+        drop(queue);
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// Runs `f` in a read transaction on a blocking thread.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        f: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let _place = self.inner.free.acquire().await.map_err(|_| StoreError::Closed)?;
+        let inner = Arc::clone(&self.inner);
+        let work = move || {
+            let pooled = lock(&inner.readers).pop();
+            let conn = match pooled {
+                Some(conn) => conn,
+                None => open::reader(&inner.path)?,
+            };
+            let tx = conn.unchecked_transaction()?;
+            let result = f(&tx);
+            drop(tx);
+            lock(&inner.readers).push(conn);
+            result
+        };
+        tokio::task::spawn_blocking(work).await.map_err(|e| StoreError::Stored(format!("a read died: {e}")))?
+    }
+
+    /// Rings the bell when another process has committed; called now and then by the owner.
+    pub fn look_for_foreign_commits(&self) -> Result<(), StoreError> {
+        let mut foreign = lock(&self.inner.foreign);
+        let version = open::data_version(&foreign.0)?;
+        if version != foreign.1 {
+            foreign.1 = version;
+            let newest = log::newest(&foreign.0)?;
+            ring(&self.inner.bell, newest);
+        }
+        Ok(())
+    }
+
+    /// Waits until the search index has everything that is committed by now.
+    pub async fn until_indexed(&self) {
+        let wanted = *self.inner.bell.borrow();
+        let mut indexed = self.inner.indexed.clone();
+        // An error means that the writer has stopped; it indexes what it can before it does.
+        let _stopped = indexed.wait_for(|at| *at >= wanted).await;
+    }
+
+    /// Finishes what is queued and closes the writer. Later writes answer [`StoreError::Closed`].
+    pub async fn close(&self) {
+        lock(&self.inner.queue).take();
+        let thread = lock(&self.inner.thread).take();
+        if let Some(thread) = thread {
+            // The thread ends when its queue does; a panic in it was reported by the hook.
+            let _joined = tokio::task::spawn_blocking(move || thread.join()).await;
+        }
+        lock(&self.inner.readers).clear();
+    }
+}
+
+/// Locks; a thread that panicked while holding one of these leaves nothing half-done behind.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn ring(bell: &watch::Sender<Seq>, newest: Seq) {
+    bell.send_if_modified(|seq| {
+        let news = *seq < newest;
+        *seq = newest.max(*seq);
+        news
+    });
+}
+
+/// The thread that owns the only writing connection.
+struct Writer {
+    conn: Connection,
+    jobs: mpsc::Receiver<Job>,
+    bell: watch::Sender<Seq>,
+    indexed: watch::Sender<Seq>,
+    last_slice: Instant,
+}
+
+impl Writer {
+    fn run(mut self) {
+        let mut batch = Vec::with_capacity(BATCH);
+        // A crash may have left something unindexed.
+        let mut behind = true;
+        loop {
+            while behind && self.jobs.is_empty() {
+                behind = self.index_idle();
+            }
+            if self.jobs.blocking_recv_many(&mut batch, BATCH) == 0 {
+                break;
+            }
+            self.commit(&mut batch);
+            behind = true;
+        }
+        while self.index_idle() {}
+    }
+
+    /// One transaction for everything that was waiting; answers after the commit, or each with the error.
+    fn commit(&mut self, batch: &mut Vec<Job>) {
+        match self.try_commit(batch) {
+            Ok((answers, newest)) => {
+                ring(&self.bell, newest);
+                for (job, answer) in batch.drain(..).zip(answers) {
+                    // A sender that has gone away has nothing to be told.
+                    let _gone = job.done.send(answer);
+                }
+            }
+            Err(e) => {
+                tracing::error!(error = %e, writes = batch.len(), "commit failed");
+                for job in batch.drain(..) {
+                    let _gone = job.done.send(Err(same(&e)));
+                }
+            }
+        }
+    }
+
+    fn try_commit(&mut self, batch: &[Job]) -> Result<(Vec<Result<Written, StoreError>>, Seq), StoreError> {
+        let busy = !self.jobs.is_empty() && self.last_slice.elapsed() >= BUSY_INDEX_EVERY;
+        let mut tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut answers = Vec::with_capacity(batch.len());
+        for job in batch {
+            let point = tx.savepoint()?;
+            match write::apply(&point, &job.write) {
+                Ok(written) => {
+                    point.commit()?;
+                    answers.push(Ok(written));
+                }
+                // A full disk or a lock concerns the whole transaction; the rest concerns this write.
+                Err(e @ (StoreError::DiskFull | StoreError::Locked)) => return Err(e),
+                Err(e) => answers.push(Err(e)),
+            }
+        }
+        if busy {
+            index::slice(&tx, index::BUSY_SLICE)?;
+            self.last_slice = Instant::now();
+        }
+        let newest = log::newest(&tx)?;
+        tx.commit()?;
+        Ok((answers, newest))
+    }
+
+    /// True when there is more to index.
+    fn index_idle(&mut self) -> bool {
+        match self.try_index() {
+            Ok(slice) => {
+                self.indexed.send_replace(slice.reached);
+                slice.more
+            }
+            Err(e) => {
+                tracing::warn!(error = %e, "the search index could not follow; the next write tries again");
+                false
+            }
+        }
+    }
+
+    fn try_index(&mut self) -> Result<index::Slice, StoreError> {
+        let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let slice = index::slice(&tx, index::IDLE_SLICE)?;
+        if slice.wrote {
+            tx.commit()?;
+        }
+        Ok(slice)
+    }
+}
+
+/// The same error for another waiter.
+fn same(e: &StoreError) -> StoreError {
+    match e {
+        StoreError::DiskFull => StoreError::DiskFull,
+        StoreError::Locked => StoreError::Locked,
+        other => StoreError::Stored(other.to_string()),
+    }
+}

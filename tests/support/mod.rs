@@ -1,0 +1,61 @@
+//! Helpers of the integration tests: an engine in a directory of its own, and builders.
+
+use patchwork::config::{Config, Secrets};
+use patchwork::domain::feedback::NewFeedback;
+use patchwork::domain::id::{CommandId, FeedbackId};
+use patchwork::engine::{Clock, Engine, EngineOptions, Mode, new_command_id};
+use patchwork::protocol::{Actor, Command, Door, Made};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use tempfile::TempDir;
+
+/// 2026-11-20T12:00:00Z
+pub const NOON: i64 = 1_795_176_000_000;
+
+pub fn options(dir: &Path) -> EngineOptions {
+    EngineOptions {
+        database: dir.join("feedback.db"),
+        config: Arc::new(Config::default()),
+        secrets: Arc::new(Secrets::default()),
+        secrets_file: dir.join("secrets.env"),
+        cache_dir: dir.join("cache"),
+        mode: Mode::Owner { role: "test".into() },
+        clock: Clock::Manual(Arc::new(AtomicI64::new(NOON))),
+    }
+}
+
+/// An engine in a temporary directory, which goes away with it.
+pub struct TestEngine {
+    pub engine: Engine,
+    pub dir: TempDir,
+}
+
+impl TestEngine {
+    pub async fn open() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = Engine::open(options(dir.path())).await.unwrap();
+        Self { engine, dir }
+    }
+}
+
+pub fn me() -> Actor {
+    Actor::new(Door::Cli, "tester")
+}
+
+pub fn report(json: serde_json::Value) -> Command {
+    Command::RecordFeedback { report: Box::new(NewFeedback::parse(json).unwrap()) }
+}
+
+/// Records a report and gives its id.
+pub async fn record(engine: &Engine, json: serde_json::Value) -> FeedbackId {
+    let receipt = engine.submit(new_command_id(), me(), report(json)).await.unwrap();
+    match receipt.made {
+        Made::Feedback(id) => id,
+        other => panic!("a report makes a report, not {other:?}"),
+    }
+}
+
+pub fn command_id(text: &str) -> CommandId {
+    CommandId::parse(text).unwrap()
+}
