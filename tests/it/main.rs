@@ -3,6 +3,6 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod drafting;
 mod engine;
-mod http;
 mod store;
