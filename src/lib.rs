@@ -27,6 +27,7 @@
 //! 2. *A key is pressed:* `tui::keymap` makes it an `Action`, `tui::update` (pure) makes that a list of `Effect`s, the effect runner
 //!    calls the engine, and what comes back, as an event, goes the first way.
 
+pub mod cli;
 pub mod client;
 pub mod config;
 pub mod domain;

@@ -1,0 +1,96 @@
+//! `patchwork config path|example|show|check`.
+
+use super::exit::{Code, complain};
+use super::out::Out;
+use super::setup::{self, Global, ServerArgs, Setup};
+use crate::config::{EXAMPLE, Loaded, Origin, Source};
+use std::io;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Print where config.toml belongs
+    Path,
+    /// Print an explained config.toml with every setting at its default
+    Example,
+    /// Print the settings in force as TOML, each with where it comes from, and the keys masked
+    Show,
+    /// Read the settings and say what is wrong with them
+    Check,
+}
+
+pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Code> {
+    let mut out = Out::open();
+    match args.what {
+        What::Path => {
+            // Also when the file can't be understood: the path is what its reader needs to mend it.
+            let path = match &global.config {
+                Some(named) => named.clone(),
+                None => crate::config::Paths::find(&crate::config::process_vars)?.config_file,
+            };
+            out.line(path.display())?;
+        }
+        What::Example => out.verbatim(EXAMPLE)?,
+        What::Show => show(&mut out, &Setup::load(global, &ServerArgs::default())?)?,
+        What::Check => check(&setup::load(global, &ServerArgs::default())?),
+    }
+    out.finish()?;
+    Ok(Code::Ok)
+}
+
+fn check(loaded: &Loaded) {
+    let file = loaded.paths.config_file.display();
+    if loaded.has_file {
+        complain(&format!("{file} is fine"));
+    } else {
+        complain(&format!("there is no {file}; the defaults hold, and `patchwork config example` explains them"));
+    }
+}
+
+fn show(out: &mut Out, setup: &Setup) -> io::Result<()> {
+    let loaded = &setup.loaded;
+    let mut table = "";
+    for entry in loaded.layers.entries() {
+        if entry.table != table {
+            table = entry.table;
+            out.line(format!("[{table}]"))?;
+        }
+        let origin = match entry.origin {
+            Origin::Default => String::new(),
+            Origin::File(_) | Origin::Env(_) | Origin::Flag(_) => format!("  # {}", entry.origin),
+        };
+        out.line(format!("{} = {}{origin}", entry.key, entry.value))?;
+    }
+    for repository in &loaded.config.repositories {
+        let quoted = |text: &str| serde_json::Value::from(text);
+        out.line("[[repository]]")?;
+        out.line(format!("server = {}", quoted(&repository.server)))?;
+        match &repository.source {
+            Source::Github(name) => out.line(format!("github = {}", quoted(name)))?,
+            Source::Local(path) => out.line(format!("path = {}", quoted(&path.to_string_lossy())))?,
+        }
+        let words = [
+            ("branch", repository.branch.as_deref()),
+            ("drafter", repository.drafter.map(|d| d.as_str())),
+            ("target", repository.target.map(|t| t.as_str())),
+        ];
+        for (key, value) in words {
+            if let Some(value) = value {
+                out.line(format!("{key} = {}", quoted(value)))?;
+            }
+        }
+        if !repository.protect.is_empty() {
+            out.line(format!("protect = {}", serde_json::Value::from(repository.protect.clone())))?;
+        }
+    }
+    out.line("# keys")?;
+    for (name, masked) in setup.secrets.masked() {
+        out.line(format!("# {name}: {}", if masked.is_empty() { "not set" } else { &masked }))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,89 @@
+//! `patchwork drafts [ID]`.
+
+use super::exit::Code;
+use super::out::{Ink, Out};
+use super::setup::{Global, Setup};
+use super::show::section;
+use super::table;
+use crate::domain::draft::{DraftState, StageRecord};
+use crate::engine::Clock;
+use crate::protocol::read::DraftDetail;
+use std::io;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// A run's id, or enough of it: show that run with its stages, diff and log
+    id: Option<String>,
+    /// Only the runs of this report
+    #[arg(long, value_name = "ID", conflicts_with = "id")]
+    report: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(args: Args, global: &Global) -> anyhow::Result<Code> {
+    let (_, engine) = Setup::guest(global).await?;
+    let mut out = Out::open();
+    if let Some(id) = &args.id {
+        let detail = engine.draft(&engine.find_draft(id).await?).await?;
+        if args.json { out.json(&detail)? } else { print(&mut out, &detail)? }
+    } else {
+        let report = match &args.report {
+            Some(id) => Some(engine.find_feedback(id).await?),
+            None => None,
+        };
+        let drafts = engine.drafts(report.as_ref()).await?;
+        if args.json {
+            out.json(&drafts)?;
+        } else {
+            let now = Clock::System.now();
+            for draft in &drafts {
+                table::draft(&mut out, draft, now)?;
+            }
+        }
+    }
+    engine.close().await;
+    out.finish()?;
+    Ok(Code::Ok)
+}
+
+fn print(out: &mut Out, detail: &DraftDetail) -> io::Result<()> {
+    let draft = &detail.draft;
+    out.parts(&[(Some(Ink::Bold), format!("{} ", draft.id)), (None, draft.state.word().to_owned())])?;
+    let tokens = format!("{} in, {} out", draft.usage.input_tokens, draft.usage.output_tokens);
+    for (name, value) in [
+        ("report", draft.feedback_id.as_str()),
+        ("headline", &draft.headline),
+        ("number", &draft.number.to_string()),
+        ("drafter", draft.drafter.as_str()),
+        ("model", &draft.model),
+        ("target", draft.target.as_str()),
+        ("tokens", if draft.usage.input_tokens == 0 { "" } else { &tokens }),
+    ] {
+        if !value.is_empty() {
+            out.parts(&[(Some(Ink::Dim), format!("{name:<13}")), (None, value.to_owned())])?;
+        }
+    }
+    match &draft.state {
+        DraftState::Published { published } => {
+            let place = if published.pr_url.is_empty() { &published.repository } else { &published.pr_url };
+            out.parts(&[(Some(Ink::Dim), format!("{:<13}", "branch")), (None, published.branch.clone())])?;
+            out.parts(&[(Some(Ink::Dim), format!("{:<13}", "where")), (None, place.clone())])?;
+        }
+        DraftState::Failed { reason, .. } => section(out, "Why it failed", reason)?,
+        DraftState::Queued | DraftState::Running { .. } | DraftState::Cancelled { .. } => {}
+    }
+    for stage in &detail.stages {
+        section(out, &stage_title(stage), &format!(" {}", stage.details.join("\n ")))?;
+    }
+    section(out, "Diff", &detail.diff)?;
+    section(out, "Log", &detail.log)
+}
+
+fn stage_title(record: &StageRecord) -> String {
+    match record.ended_at {
+        Some(end) => format!("{} ({:.1} s)", record.stage.title(), end.since(record.started_at) as f64 / 1000.0),
+        None => format!("{} (not finished)", record.stage.title()),
+    }
+}

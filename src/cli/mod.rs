@@ -1,0 +1,126 @@
+//! L7: the command line. Parses arguments and decides which pieces a process is made of; the only place that knows.
+//!
+//! One file per subcommand, each with its arguments and one `run`. Results go to standard output, everything else to standard
+//! error; [`exit`] says which number a failure ends with, [`out`] makes text safe and quiet about closed pipes. This is the
+//! only layer that uses `anyhow`: below, every error has a type.
+
+mod config;
+mod doctor;
+mod draft;
+mod drafts;
+mod editor;
+mod exit;
+mod list;
+mod logging;
+mod note;
+mod out;
+mod paths;
+mod progress;
+mod review;
+mod serve;
+mod setup;
+mod show;
+mod stats;
+mod stdin;
+mod table;
+mod tui;
+mod view;
+
+use clap::{Parser, Subcommand};
+use exit::Code;
+use setup::{Global, ServerArgs};
+use std::process::ExitCode;
+
+/// Read what MCP agents could not do, annotate it, draft the pull request.
+///
+/// Without a command: the terminal screen, with the server that takes reports running behind it.
+#[derive(Debug, Parser)]
+#[command(name = "patchwork", version, after_help = exit::HELP, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(flatten)]
+    server: ServerArgs,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Take reports without a screen, until SIGTERM or SIGINT
+    Serve(serve::Args),
+    /// List reports, newest first
+    List(list::Args),
+    /// Show a report and its notes
+    Show(show::Args),
+    /// Add a note to a report
+    Note(note::Args),
+    /// Mark reports as reviewed
+    Review(review::Args),
+    /// Draft the change for a report and follow the run
+    Draft(draft::Args),
+    /// List draft runs, or show one with its diff and log
+    Drafts(drafts::Args),
+    /// Count reports by server, gap and resolution
+    Stats(stats::Args),
+    /// Show, check or explain the settings
+    Config(config::Args),
+    /// Say where the program's files are
+    Paths(paths::Args),
+    /// Check settings, keys, database, repository and terminal
+    Doctor(doctor::Args),
+}
+
+/// The whole program.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => return exit::usage(&e),
+    };
+    match run(cli) {
+        Ok(code) => code.into(),
+        Err(e) => exit::report(&e),
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<Code> {
+    let Cli { global, server, command } = cli;
+    // Without a runtime: these work when little else does.
+    let command = match command {
+        Some(Command::Config(args)) => return config::run(&args, &global),
+        Some(Command::Paths(args)) => return paths::run(&args, &global),
+        other => other,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let result = runtime.block_on(run_async(command, global, server));
+    // What is still running by now belongs to nobody: a read of standard input can't be taken back.
+    runtime.shutdown_background();
+    result
+}
+
+async fn run_async(command: Option<Command>, global: Global, server: ServerArgs) -> anyhow::Result<Code> {
+    match command {
+        None => tui::run(&global, server).await,
+        Some(Command::Serve(args)) => serve::run(args, &global, server).await,
+        Some(Command::List(args)) => list::run(args, &global).await,
+        Some(Command::Show(args)) => show::run(args, &global).await,
+        Some(Command::Note(args)) => note::run(args, &global).await,
+        Some(Command::Review(args)) => review::run(args, &global).await,
+        Some(Command::Draft(args)) => draft::run(args, &global).await,
+        Some(Command::Drafts(args)) => drafts::run(args, &global).await,
+        Some(Command::Stats(args)) => stats::run(&args, &global).await,
+        Some(Command::Config(args)) => config::run(&args, &global),
+        Some(Command::Paths(args)) => paths::run(&args, &global),
+        Some(Command::Doctor(args)) => doctor::run(&args, &global).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_make_sense_to_clap() {
+        super::Cli::command().debug_assert();
+    }
+}

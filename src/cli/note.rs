@@ -1,0 +1,38 @@
+//! `patchwork note ID [TEXT|-]`.
+
+use super::exit::{Code, Usage, complain};
+use super::out::Out;
+use super::setup::{Global, Setup};
+use super::{editor, stdin};
+use crate::domain::note::NoteText;
+use crate::engine::new_command_id;
+use crate::protocol::{Command, Made};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The report's id, or as much of its beginning or end as tells it apart
+    id: String,
+    /// The note; `-` reads it from standard input. Without it: from standard input, or on a terminal from $VISUAL or $EDITOR
+    #[arg(allow_hyphen_values = true)]
+    text: Option<String>,
+}
+
+pub(super) async fn run(args: Args, global: &Global) -> anyhow::Result<Code> {
+    let (setup, engine) = Setup::guest(global).await?;
+    let feedback = engine.find_feedback(&args.id).await?;
+    let text = match args.text {
+        Some(text) => stdin::or_read(text, "the note")?,
+        None if stdin::is_terminal() => editor::compose(&format!("A note on {feedback}"))?,
+        None => stdin::read("the note")?,
+    };
+    let content = NoteText::parse(text.trim_end()).map_err(|e| Usage(e.to_string()))?;
+    let receipt = engine.submit(new_command_id(), setup.actor(), Command::AddNote { feedback, content }).await?;
+    engine.close().await;
+    let mut out = Out::open();
+    match receipt.made {
+        Made::Note(id) => out.line(id)?,
+        Made::Feedback(_) | Made::Draft(_) | Made::Nothing => complain("the note was saved; its id is not known"),
+    }
+    out.finish()?;
+    Ok(Code::Ok)
+}
