@@ -46,12 +46,19 @@ pub(super) fn run(conn: &mut Connection, path: &Path, now: Millis) -> Result<(),
     if !matches!(found, Found::Empty) {
         back_up(conn, path, from, now)?;
     }
+    // Old files hold rows whose parents are gone, and tables are dropped with children in place. Can't be changed inside a transaction.
+    conn.pragma_update(None, "foreign_keys", "off")?;
+    let migrated = migrate(conn, from, newest, matches!(found, Found::Original), now);
+    conn.pragma_update(None, "foreign_keys", "on")?;
+    migrated
+}
+
+fn migrate(conn: &mut Connection, from: i64, newest: i64, original: bool, now: Millis) -> Result<(), StoreError> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Another process may have migrated between the look and the lock.
     if user_version(&tx)? == newest {
         return Ok(());
     }
-    let original = matches!(found, Found::Original);
     if original {
         original::set_aside(&tx)?;
     }

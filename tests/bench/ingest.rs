@@ -57,7 +57,7 @@ async fn run() -> Fallible<()> {
     }
     drop(watchers);
     let rounds = (2 * ROUNDS + 1) * CONNECTIONS * REQUESTS;
-    let stored = engine.stats().await.map_err(|e| e.to_string())?.total;
+    let total = engine.stats().await.map_err(|e| e.to_string())?.total;
     engine.close().await;
 
     let (drops, stores, watched) = (median(drops), median(stores), median(watched));
@@ -70,8 +70,8 @@ async fn run() -> Fallible<()> {
     let met = ratio >= 0.20 && stores.p99 < Duration::from_millis(30);
     writeln!(out, "durable / dropped  {:>7.0} %   goal 20 % and p99 under 30 ms: {}", ratio * 100.0, verdict(met))?;
     writeln!(out, "with {WATCHERS} event streams {:>4.0} % of durable", watched.rate / stores.rate * 100.0)?;
-    writeln!(out, "stored {stored} of {rounds} acknowledged")?;
-    if stored != i64::try_from(rounds)? {
+    writeln!(out, "stored {total} of {rounds} acknowledged")?;
+    if total != i64::try_from(rounds)? {
         return Err("not every acknowledged report was stored".into());
     }
     Ok(())

@@ -13,6 +13,8 @@ mod neighbours;
 mod pack;
 mod query;
 mod rank;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod words;
 

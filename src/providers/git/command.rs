@@ -220,10 +220,11 @@ async fn talk(child: &mut Child, stdin: Vec<u8>, out: &mut Capture, err: &mut Ca
             child.wait().await
         }
         status = child.wait() => {
-            match tokio::time::timeout(DRAIN, pipes).await {
-                Ok(closed) => closed?,
-                Err(_) => tracing::debug!("something that git started still holds its output open"),
-            }
+            let Ok(closed) = tokio::time::timeout(DRAIN, pipes).await else {
+                tracing::debug!("something that git started still holds its output open");
+                return status;
+            };
+            closed?;
             status
         }
     }

@@ -50,7 +50,7 @@ impl Watcher {
         };
         let parsed =
             Message { event: field("event"), id: field("id"), data: serde_json::from_str(&field("data")).unwrap() };
-        self.text = rest.to_owned();
+        self.text = rest.to_string();
         parsed
     }
 }
