@@ -7,4 +7,5 @@ mod support;
 
 mod drafting;
 mod engine;
+mod http;
 mod store;
