@@ -5,9 +5,8 @@
 
 use super::brief::Brief;
 use super::error::DraftError;
-use super::job::{Artifact, Job, Reporter, SavedChange, Tools};
+use super::job::{Artifact, Drafted, Reporter, Tools};
 use super::protect::Protected;
-use super::publish;
 use super::tail::Tail;
 use crate::domain::change::{Existing, MAX_FILE_BYTES, MAX_FILES, Plan, Problem, RepoPath};
 use crate::domain::draft::{Stage, Usage};
@@ -109,12 +108,11 @@ fn brief_file(cache_dir: &Path, text: &str) -> Result<tempfile::NamedTempFile, D
 
 /// The check stage: what the program left behind, if all of it may be published.
 pub(super) async fn check(
-    job: &Job,
     tools: &Tools,
     said: Said,
     worktree: &Worktree,
     protected: &Protected,
-) -> Result<SavedChange, DraftError> {
+) -> Result<Drafted, DraftError> {
     let changed = worktree.changed().await?;
     if changed.is_empty() {
         return Err(DraftError::NoChange(said.0));
@@ -122,8 +120,9 @@ pub(super) async fn check(
     let files = collect(&changed, worktree, protected).map_err(DraftError::BadWork)?;
     let program = tools.config.command.run.first().map_or("", String::as_str);
     let program = program.rsplit('/').next().unwrap_or(program);
-    Ok(SavedChange {
-        title: publish::title("", &job.report.feedback.report.headline(publish::MAX_TITLE)),
+    Ok(Drafted {
+        // The pipeline makes one from the report.
+        title: String::new(),
         summary: format!("`{program}` made this change in the repository. Its last words:\n\n```\n{}\n```\n", said.0),
         files,
         usage: Usage::default(),

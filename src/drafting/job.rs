@@ -7,6 +7,7 @@ use crate::config::{Config, Repository, Secrets};
 use crate::domain::change::Plan;
 use crate::domain::draft::{DrafterKind, Stage, TargetKind, Usage};
 use crate::domain::id::DraftId;
+use crate::domain::time::Millis;
 use crate::protocol::read::{Detail, RankedFile};
 use crate::providers::http::Http;
 use futures::future::BoxFuture;
@@ -52,7 +53,7 @@ pub struct Tools {
 /// What an interrupted run already has. Nothing in it is done or paid for again.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Saved {
-    /// The commit the run started from.
+    /// The commit the run started from; started from again where it can still be had.
     pub commit: Option<String>,
     /// The change that passed the check stage.
     pub change: Option<SavedChange>,
@@ -61,6 +62,10 @@ pub struct Saved {
 /// A checked change, ready to publish.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SavedChange {
+    /// The commit it was made from; its files may not be written over any other.
+    pub base: String,
+    /// When it was made: the date of the commit, so that publishing again after a crash makes the same commit.
+    pub at: Millis,
     /// One line of at most 72 characters.
     pub title: String,
     /// Markdown; untrusted.
@@ -68,6 +73,14 @@ pub struct SavedChange {
     /// The new content of every file that changes.
     pub files: Plan,
     pub usage: Usage,
+}
+
+/// What a drafter hands over: its change, applied to nothing but checked against the worktree.
+pub(super) struct Drafted {
+    pub(super) title: String,
+    pub(super) summary: String,
+    pub(super) files: Plan,
+    pub(super) usage: Usage,
 }
 
 /// Something the run wants kept.

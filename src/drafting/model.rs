@@ -3,7 +3,7 @@
 use super::answer;
 use super::brief::{self, Brief};
 use super::error::DraftError;
-use super::job::{Artifact, Reporter, SavedChange, Tools};
+use super::job::{Artifact, Drafted, Reporter, Tools};
 use super::protect::Protected;
 use super::tail::Tail;
 use crate::domain::change::{ChangeSet, Plan, Problem};
@@ -43,7 +43,7 @@ impl<'a> Conversation<'a> {
         answer: String,
         worktree: &Worktree,
         protected: &Protected,
-    ) -> Result<SavedChange, DraftError> {
+    ) -> Result<Drafted, DraftError> {
         let problems = match judge(&answer, worktree, protected) {
             Ok(judged) => return self.finish(judged),
             Err(problems) => problems,
@@ -61,11 +61,11 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    fn finish(self, (change, plan): (ChangeSet, Plan)) -> Result<SavedChange, DraftError> {
+    fn finish(self, (change, plan): (ChangeSet, Plan)) -> Result<Drafted, DraftError> {
         if change.files.is_empty() {
             return Err(DraftError::NoChange(change.summary));
         }
-        Ok(SavedChange { title: change.title, summary: change.summary, files: plan, usage: self.usage })
+        Ok(Drafted { title: change.title, summary: change.summary, files: plan, usage: self.usage })
     }
 
     async fn turn(&mut self, stage: Stage) -> Result<String, DraftError> {

@@ -4,7 +4,7 @@ use super::brief::Brief;
 use super::command;
 use super::context::{self, Context};
 use super::error::DraftError;
-use super::job::{Artifact, Job, Reporter, Saved, SavedChange, Tools};
+use super::job::{Artifact, Drafted, Job, Reporter, Saved, SavedChange, Tools};
 use super::model::Conversation;
 use super::protect::Protected;
 use super::publish;
@@ -12,6 +12,7 @@ use super::ready::Place;
 use crate::domain::change::RepoPath;
 use crate::domain::draft::{DrafterKind, Published, Stage, TargetKind};
 use crate::domain::text;
+use crate::domain::time::Millis;
 use crate::protocol::read::DryRun;
 use crate::providers::{GitCache, Worktree};
 use std::sync::Arc;
@@ -30,7 +31,7 @@ pub async fn run(job: &Job, tools: &Tools, saved: Saved, reporter: &dyn Reporter
     let place = Place::new(job, tools)?;
     let protected = Protected::new(&tools.config, &job.repository)?;
     check_access(job, &place).await?;
-    let worktree = Arc::new(checkout(job, tools, &place).await?);
+    let worktree = Arc::new(checkout(job, tools, &place, saved.commit.as_deref()).await?);
     let run = Run { job, tools, place: &place, protected: &protected, reporter };
     let result = run.stages(&worktree, saved).await;
     remove(worktree).await;
@@ -43,7 +44,7 @@ pub async fn run(job: &Job, tools: &Tools, saved: Saved, reporter: &dyn Reporter
 /// As for [`run`]; keys for the later stages are not asked for.
 pub async fn dry_run(job: &Job, tools: &Tools) -> Result<DryRun, DraftError> {
     let place = Place::unchecked(&job.repository, tools);
-    let worktree = Arc::new(checkout(job, tools, &place).await?);
+    let worktree = Arc::new(checkout(job, tools, &place, None).await?);
     let result = look(job, tools, &place, &worktree).await;
     remove(worktree).await;
     result
@@ -77,9 +78,11 @@ async fn check_access(job: &Job, place: &Place) -> Result<(), DraftError> {
     Ok(())
 }
 
-async fn checkout(job: &Job, tools: &Tools, place: &Place) -> Result<Worktree, DraftError> {
+/// Checks out the branch, or the commit an interrupted run started from while the cache still has it.
+async fn checkout(job: &Job, tools: &Tools, place: &Place, commit: Option<&str>) -> Result<Worktree, DraftError> {
     let cache = GitCache::new(tools.cache_dir.clone());
-    Ok(cache.checkout(&place.remote, job.repository.branch.as_deref(), job.draft.as_str()).await?)
+    let branch = job.repository.branch.as_deref();
+    Ok(cache.checkout_at(&place.remote, branch, commit, job.draft.as_str()).await?)
 }
 
 /// Ranks the worktree's files on a blocking thread.
@@ -138,7 +141,7 @@ impl Run<'_> {
     /// What an interrupted run left, if it still fits the code.
     async fn kept(&self, saved: Saved, base: &str) -> Result<Option<SavedChange>, DraftError> {
         let Some(change) = saved.change else { return Ok(None) };
-        if saved.commit.as_deref() == Some(base) {
+        if change.base == base {
             return Ok(Some(change));
         }
         // The saved files were made from other contents: written over newer ones they would undo other people's work.
@@ -163,18 +166,20 @@ impl Run<'_> {
         let brief = Brief::new(self.job, &context);
         self.report_context(&context).await?;
         self.reporter.stage(Stage::Model).await?;
-        let mut change = match self.job.drafter {
+        let Drafted { title, summary, files, usage } = match self.job.drafter {
             DrafterKind::Anthropic => self.ask_model(&brief, worktree).await?,
             DrafterKind::Command => self.run_command(&brief, worktree).await?,
         };
-        change.title = publish::title(&change.title, &self.job.report.feedback.report.what_i_needed);
+        let title = publish::title(&title, &self.job.report.feedback.report.what_i_needed);
+        let at = Millis(jiff::Timestamp::now().as_millisecond());
+        let change = SavedChange { base: worktree.base_commit().to_owned(), at, title, summary, files, usage };
         self.say(format!("{}: {} files change", change.title, change.files.len())).await?;
         self.reporter.save(Artifact::Diff(worktree.diff().await?)).await?;
         self.reporter.save(Artifact::Change(change.clone())).await?;
         Ok(change)
     }
 
-    async fn ask_model(&self, brief: &Brief, worktree: &Worktree) -> Result<SavedChange, DraftError> {
+    async fn ask_model(&self, brief: &Brief, worktree: &Worktree) -> Result<Drafted, DraftError> {
         let model = &self.tools.config.anthropic.model;
         self.say(format!("Asking {model} with about {} tokens", brief.tokens())).await?;
         let mut conversation = Conversation::new(self.tools, brief, self.reporter)?;
@@ -185,13 +190,13 @@ impl Run<'_> {
         Ok(change)
     }
 
-    async fn run_command(&self, brief: &Brief, worktree: &Worktree) -> Result<SavedChange, DraftError> {
+    async fn run_command(&self, brief: &Brief, worktree: &Worktree) -> Result<Drafted, DraftError> {
         // The program's name only: arguments may hold what nobody else should read.
         let program = self.tools.config.command.run.first().map_or("", String::as_str);
         self.say(format!("Running {program}")).await?;
         let said = command::work(self.tools, brief, worktree, self.reporter).await?;
         self.reporter.stage(Stage::Check).await?;
-        command::check(self.job, self.tools, said, worktree, self.protected).await
+        command::check(self.tools, said, worktree, self.protected).await
     }
 
     async fn report_context(&self, context: &Context) -> Result<(), DraftError> {

@@ -7,7 +7,7 @@ mod body;
 mod markdown;
 mod plain;
 
-pub(super) use plain::{MAX_TITLE, title};
+pub(super) use plain::title;
 
 use super::error::DraftError;
 use super::job::{Job, Reporter, SavedChange, Tools};
@@ -28,7 +28,8 @@ pub(super) async fn publish(
     let branch = plain::branch(&change.title, job.report.feedback.id.short(), job.number);
     let draft = &tools.config.draft;
     let author = (draft.commit_author_name.as_str(), draft.commit_author_email.as_str());
-    let commit = worktree.commit(&branch, &body::commit(job, change, &drafter), author).await?;
+    let message = body::commit(job, change, &drafter);
+    let commit = worktree.commit_at(&branch, &message, author, Some(change.at)).await?;
     reporter.detail(format!("Committed {}", short(&commit))).await?;
     worktree.push(&branch).await?;
     let mut published = Published { branch, commit, pr_url: String::new(), repository: place.name.clone() };

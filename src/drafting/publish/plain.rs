@@ -6,7 +6,7 @@
 use crate::domain::text;
 
 /// Longest title, in characters; what git and GitHub show without cutting.
-pub(crate) const MAX_TITLE: usize = 72;
+const MAX_TITLE: usize = 72;
 const MAX_SLUG: usize = 40;
 
 /// The title as a commit subject and pull request title, or one made from the report when the drafter gave none.

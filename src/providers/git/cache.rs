@@ -56,6 +56,17 @@ impl GitCache {
         branch: Option<&str>,
         work_id: &str,
     ) -> Result<Worktree, ProviderError> {
+        self.checkout_at(remote, branch, None, work_id).await
+    }
+
+    /// The same at an older commit of the branch, as long as it is still here; otherwise at the newest.
+    pub async fn checkout_at(
+        &self,
+        remote: &Remote,
+        branch: Option<&str>,
+        commit: Option<&str>,
+        work_id: &str,
+    ) -> Result<Worktree, ProviderError> {
         let safe_id = !work_id.starts_with('.')
             && (1..=128).contains(&work_id.len())
             && work_id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
@@ -71,7 +82,11 @@ impl GitCache {
         }
         let _lock = lock(&mirror.with_extension("lock")).await?;
         prepare(&mirror, base.commit.len()).await?;
-        let commit = fetch(&mirror, &address, &base).await?;
+        let newest = fetch(&mirror, &address, &base).await?;
+        let commit = match commit {
+            Some(wanted) if holds(&mirror, wanted).await? => wanted.to_owned(),
+            Some(_) | None => newest,
+        };
         let git_dir = add_worktree(&mirror, &root, &commit).await?;
         let mut tree = Worktree::new(root, git_dir, address, base.branch, commit);
         let (files, left_out) = list(&tree).await?;
@@ -191,6 +206,15 @@ async fn fetch(mirror: &Path, address: &Address, base: &Base) -> Result<String, 
     let output = git.args([address.place()]).args([format!("+{}:{kept}", base.source)]).output().await?;
     address.judge("fetch", output)?;
     Git::bare(mirror, "rev-parse").args(["--verify", "--quiet", &format!("{kept}^{{commit}}")]).line().await
+}
+
+/// Whether the mirror has this very commit, with all its files.
+async fn holds(mirror: &Path, commit: &str) -> Result<bool, ProviderError> {
+    let is_id = matches!(commit.len(), 40 | 64) && commit.bytes().all(|b| b.is_ascii_hexdigit());
+    if !is_id {
+        return Ok(false);
+    }
+    Ok(Git::bare(mirror, "rev-list").args(["--objects", "--no-walk", "--quiet", commit]).output().await?.success)
 }
 
 /// Checks a commit out, and returns where git keeps that work tree's state.

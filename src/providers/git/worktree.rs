@@ -8,6 +8,7 @@ use super::beneath;
 use super::command::{Git, pieces};
 use super::remote::Address;
 use crate::domain::change::{Existing, Plan, RepoPath};
+use crate::domain::time::Millis;
 use crate::providers::{ProviderError, redact};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -183,6 +184,18 @@ impl Worktree {
     /// Commits everything that changed, on top of the commit that was checked out; returns the new commit's id. `branch` is what
     /// the commit is for: its name is checked here, before anything is pushed.
     pub async fn commit(&self, branch: &str, message: &str, author: (&str, &str)) -> Result<String, ProviderError> {
+        self.commit_at(branch, message, author, None).await
+    }
+
+    /// The same with a date of its own: the same change, message and date make the same commit again, so that a push that got
+    /// through before a crash is recognised.
+    pub async fn commit_at(
+        &self,
+        branch: &str,
+        message: &str,
+        author: (&str, &str),
+        at: Option<Millis>,
+    ) -> Result<String, ProviderError> {
         check_branch(branch).await?;
         let (name, email) = (person(author.0, "name")?, person(author.1, "email")?);
         self.stage().await?;
@@ -193,7 +206,12 @@ impl Worktree {
         }
         let git = self.git("commit-tree").args(["-p", &self.commit, "-F", "-", &tree]).stdin(message);
         let git = git.env("GIT_AUTHOR_NAME", &name).env("GIT_AUTHOR_EMAIL", &email);
-        let commit = git.env("GIT_COMMITTER_NAME", &name).env("GIT_COMMITTER_EMAIL", &email).line().await?;
+        let git = git.env("GIT_COMMITTER_NAME", &name).env("GIT_COMMITTER_EMAIL", &email);
+        let git = match at.map(|at| format!("@{} +0000", at.0.div_euclid(1_000))) {
+            Some(date) => git.env("GIT_AUTHOR_DATE", &date).env("GIT_COMMITTER_DATE", &date),
+            None => git,
+        };
+        let commit = git.line().await?;
         // Keeps it from being collected as long as the work tree is there.
         self.git("update-ref").args(["--no-deref", "HEAD", &commit]).run().await?;
         self.made.lock().unwrap_or_else(PoisonError::into_inner).commit = Some(commit.clone());
