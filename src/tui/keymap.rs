@@ -142,8 +142,15 @@ impl Keymap {
     }
 }
 
+/// `G` is written for shift and `g`, as everybody does; the library wants it spelled out.
 fn parse(key: &str) -> Option<KeyCombination> {
-    crokey::parse(key).ok().map(KeyCombination::normalized)
+    let (modifiers, last) =
+        key.rsplit_once('-').filter(|(m, _)| !m.is_empty()).map_or(("", key), |(m, last)| (m, last));
+    let joined = match last.chars().next().filter(|c| c.is_uppercase() && last.chars().count() == 1) {
+        Some(_) => format!("{modifiers}{}shift-{}", if modifiers.is_empty() { "" } else { "-" }, last.to_lowercase()),
+        None => key.to_owned(),
+    };
+    crokey::parse(&joined).ok().map(KeyCombination::normalized)
 }
 
 fn binding(entry: Entry) -> Result<Binding, KeymapError> {
