@@ -4,7 +4,9 @@ use super::message::Msg;
 use crossterm::event::{Event, EventStream, KeyCode, KeyEvent, KeyModifiers};
 use futures::StreamExt;
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::io;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 /// How long after the question an answer may still come in, on a slow line.
@@ -40,13 +42,16 @@ impl Input {
     }
 
     /// What is there already, without waiting.
-    pub(super) fn now(&mut self) -> Option<Msg> {
+    pub(super) async fn now(&mut self) -> Option<Msg> {
         loop {
             if let Some(message) = self.ready.pop_front() {
                 return Some(message);
             }
-            let event = futures::FutureExt::now_or_never(self.stream.next())??;
-            self.take(event)?;
+            // With the task's own waker: the stream remembers the first one it is polled with, so a waker that does nothing
+            // would leave the next key unheard.
+            let polled = poll_fn(|context| Poll::Ready(self.stream.poll_next_unpin(context))).await;
+            let Poll::Ready(event) = polled else { return None };
+            self.take(event?)?;
         }
     }
 

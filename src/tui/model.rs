@@ -271,6 +271,10 @@ pub struct Start {
 
 impl Model {
     pub fn new(start: Start) -> Self {
+        let status = match &start.ingest {
+            Ingest::At(_) => None,
+            Ingest::Off(why) => Some(Status { text: why.clone(), mood: Mood::Bad }),
+        };
         let inbox = Inbox { hide_reviewed: true, following: true, ..Inbox::default() };
         Self {
             now: start.now,
@@ -286,7 +290,7 @@ impl Model {
             inbox,
             drafts: Drafts { tail: true, ..Drafts::default() },
             overlays: Vec::new(),
-            status: None,
+            status,
             pending: BTreeMap::new(),
             undo: Vec::new(),
             unsaved: start.unsaved,

@@ -145,7 +145,10 @@ impl App {
 
     async fn take_waiting(&mut self) -> io::Result<()> {
         for _ in 0..BATCH {
-            let typed = self.input.as_mut().and_then(Input::now);
+            let typed = match &mut self.input {
+                Some(input) => input.now().await,
+                None => None,
+            };
             let Some(message) = typed.or_else(|| self.messages.try_recv().ok()) else { return Ok(()) };
             if self.quit {
                 return Ok(());
