@@ -18,6 +18,7 @@ pub struct KeymapError(String);
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    groups: Vec<String>,
     bind: Vec<Entry>,
 }
 
@@ -49,6 +50,7 @@ pub struct Binding {
 /// All bindings, in the order of the table.
 #[derive(Debug, Clone)]
 pub struct Keymap {
+    groups: Vec<String>,
     bindings: Vec<Binding>,
     index: HashMap<(Context, KeyCombination), Action>,
 }
@@ -67,7 +69,7 @@ impl Keymap {
                 binding.keys.clone_from(keys);
             }
         }
-        let mut keymap = Self { bindings, index: HashMap::new() };
+        let mut keymap = Self { groups: file.groups, bindings, index: HashMap::new() };
         keymap.make_index()?;
         Ok(keymap)
     }
@@ -117,16 +119,9 @@ impl Keymap {
         self.bindings.iter().find(|b| b.action == action).and_then(|b| b.keys.first()).map_or("", String::as_str)
     }
 
-    /// Groups in the order of their first action, each with its bindings.
-    pub fn groups(&self) -> Vec<(&str, Vec<&Binding>)> {
-        let mut groups: Vec<(&str, Vec<&Binding>)> = Vec::new();
-        for binding in &self.bindings {
-            match groups.iter_mut().find(|(name, _)| *name == binding.group) {
-                Some((_, members)) => members.push(binding),
-                None => groups.push((&binding.group, vec![binding])),
-            }
-        }
-        groups
+    /// Groups in the order of the table, each with its bindings.
+    pub fn groups(&self) -> impl Iterator<Item = (&str, Vec<&Binding>)> {
+        self.groups.iter().map(|group| (group.as_str(), self.bindings.iter().filter(|b| b.group == *group).collect()))
     }
 
     /// The table of keys in README.md.
@@ -191,6 +186,8 @@ mod tests {
         for action in Action::ALL {
             assert!(!keymap.key(*action).is_empty(), "{action} has no key");
         }
+        let shown: usize = keymap.groups().map(|(_, members)| members.len()).sum();
+        assert_eq!(shown, keymap.bindings().len(), "a binding is in a group that the help does not show");
         for context in Context::ALL {
             assert!(keymap.hints(*context).count() > 0, "{context} has no hint");
         }

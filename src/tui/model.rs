@@ -126,6 +126,12 @@ impl FilterInput {
     pub fn text(&self) -> String {
         self.area.lines().join(" ")
     }
+
+    /// What is wrong, unless it is only that the last word is not finished yet.
+    pub fn mistake(&self) -> Option<&FilterError> {
+        let unfinished = |e: &&FilterError| !self.offers.is_empty() && e.end == self.text().chars().count();
+        self.error.as_ref().filter(|e| !unfinished(e))
+    }
 }
 
 /// The list of reports and the one beside it.

@@ -54,19 +54,13 @@ fn typing(frame: &mut Frame<'_>, area: Rect, model: &Model, input: &FilterInput)
     frame.render_widget(Paragraph::new(answer(model, input, below)), below);
 }
 
-/// The mistake under its place, else what the word could become.
+/// Carets under the mistake, which the footer explains, else what the word could become.
 fn answer(model: &Model, input: &FilterInput, area: Rect) -> Line<'static> {
     let width = usize::from(area.width);
-    let Some(error) = &input.error else { return offers(model, input, width) };
+    let Some(error) = input.mistake() else { return offers(model, input, width) };
     let before: String = input.text().chars().take(error.start).collect();
-    let caret = before.width() + 2;
-    let caret_line = format!("{}{}", " ".repeat(caret), "^".repeat(error.end.saturating_sub(error.start).max(1)));
-    let said = format!("{caret_line} {}", error.message);
-    if said.width() <= width {
-        return Line::styled(said, model.theme.bad);
-    }
-    // Where the place and the sentence don't both fit, the sentence says the place.
-    Line::styled(fit::cut(&error.to_string(), width), model.theme.bad)
+    let carets = "^".repeat(error.end.saturating_sub(error.start).max(1));
+    Line::styled(fit::cut(&format!("{}{carets}", " ".repeat(before.width() + 2)), width), model.theme.bad)
 }
 
 fn offers(model: &Model, input: &FilterInput, width: usize) -> Line<'static> {

@@ -1,7 +1,7 @@
 //! The last line: what came of the last key, else the keys that matter now.
 
 use super::super::action::Action;
-use super::super::model::{Model, Mood, Status};
+use super::super::model::{Focus, Model, Mood, Status, View};
 use super::super::widget::fit;
 use crate::domain::text;
 use ratatui::Frame;
@@ -12,9 +12,14 @@ use unicode_width::UnicodeWidthStr;
 
 pub fn render(frame: &mut Frame<'_>, area: Rect, model: &Model) {
     let width = usize::from(area.width);
-    let line = match &model.status {
-        Some(status) => said(status, model, width),
-        None => hints(model, width),
+    let mistake = match &model.inbox.focus {
+        Focus::Filter(input) => input.mistake(),
+        Focus::List | Focus::Detail | Focus::Note(_) => None,
+    };
+    let line = match (&model.status, mistake) {
+        (Some(status), _) => said(status, model, width),
+        (None, Some(mistake)) => Line::styled(fit::cut(&text::line(&mistake.message), width), model.theme.bad),
+        (None, None) => hints(model, width),
     };
     frame.render_widget(Paragraph::new(line), area);
 }
@@ -32,8 +37,8 @@ fn said(status: &Status, model: &Model, width: usize) -> Line<'static> {
 fn useful(model: &Model, action: Action) -> bool {
     let row = model.row();
     let draft = match model.view {
-        super::super::model::View::Inbox => row.and_then(|r| model.mirror.draft_of(&r.id)),
-        super::super::model::View::Drafts => model.selected_draft(),
+        View::Inbox => row.and_then(|r| model.mirror.draft_of(&r.id)),
+        View::Drafts => model.selected_draft(),
     };
     match action {
         Action::Cancel => draft.is_some_and(|d| !d.state.is_over()),
