@@ -16,11 +16,13 @@ use crate::config::{ThemeChoice, UiConfig, process_vars};
 use crate::domain::text;
 use crate::domain::time::Millis;
 use crate::protocol::Actor;
+use rustix::process::Signal;
 use std::io;
 use std::path::PathBuf;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 /// Messages on their way to the screen; senders wait when it is full.
@@ -109,6 +111,9 @@ impl App {
         let first = update::begin(&mut self.model);
         self.carry_out(first).await?;
         let mut taking = true;
+        let mut suspend = signal(SignalKind::from_raw(Signal::TSTP.as_raw()))?;
+        let mut resume = signal(SignalKind::from_raw(Signal::CONT.as_raw()))?;
+        let mut gone = pin!(terminal::gone());
         while !self.quit {
             self.screen.draw(&self.model)?;
             let tick = self.tick();
@@ -121,6 +126,16 @@ impl App {
                     taking = false;
                     Some(Msg::Answer(Answer::IngestStopped(why)))
                 }
+                // From outside: the key is read as a key.
+                _ = suspend.recv() => {
+                    self.carry_out(vec![Effect::Suspend]).await?;
+                    continue;
+                }
+                _ = resume.recv() => {
+                    self.screen.take_back()?;
+                    continue;
+                }
+                () = &mut gone => None,
                 () = &mut stop => None,
             };
             // Asked to stop, or nobody is at the terminal any more.

@@ -89,11 +89,18 @@ impl Screen {
     pub(super) fn lend<T>(&mut self, during: impl FnOnce() -> T) -> io::Result<T> {
         give_back()?;
         let result = during();
+        self.take_back()?;
+        Ok(result)
+    }
+
+    /// Makes the terminal ours again, whatever somebody else did to it, and draws everything with the next frame.
+    pub(super) fn take_back(&mut self) -> io::Result<()> {
+        // Somebody may have changed the mode behind the library's back, which would then do nothing.
+        disable_raw_mode()?;
         take_over(self.mouse)?;
         let (width, height) = self.size()?;
         // Not `clear`: that asks the terminal for the cursor's position, and the answer would race with the keys.
-        self.terminal.resize(Rect::new(0, 0, width, height))?;
-        Ok(result)
+        self.terminal.resize(Rect::new(0, 0, width, height))
     }
 }
 
@@ -129,9 +136,28 @@ fn give_back() -> io::Result<()> {
     sent
 }
 
-/// Stops the process until the shell's `fg`. The terminal must have been given back.
+/// Stops the process, and whatever runs it, until the shell's `fg`. The terminal must have been given back. Not with SIGTSTP, which
+/// we catch to get here.
 pub(super) fn stop() -> io::Result<()> {
-    Ok(rustix::process::kill_current_process_group(rustix::process::Signal::TSTP)?)
+    Ok(rustix::process::kill_current_process_group(rustix::process::Signal::STOP)?)
+}
+
+/// Resolves when the terminal is gone without a SIGHUP having told so. Reading keys does not notice: it fails for ever, at full speed.
+pub(super) async fn gone() {
+    let (tell, told) = tokio::sync::oneshot::channel();
+    // A thread, because it waits in the kernel for as long as the terminal lives; it ends with the process.
+    std::thread::spawn(move || {
+        let stdin = rustix::stdio::stdin();
+        // No event is asked for: a hang-up is always reported.
+        let mut nothing = [PollFd::new(&stdin, PollFlags::empty())];
+        while matches!(poll(&mut nothing, None), Err(rustix::io::Errno::INTR)) {}
+        if tell.send(()).is_err() {
+            tracing::debug!("the terminal is gone, and so is the screen");
+        }
+    });
+    if told.await.is_err() {
+        std::future::pending().await
+    }
 }
 
 /// Gives the terminal back and leaves a report in `dir` when this thread panics. Other threads' panics are the runtime's to catch: they
