@@ -4,6 +4,7 @@ use super::exit::{Code, complain};
 use super::out::Out;
 use super::setup::{self, Global, ServerArgs, Setup};
 use crate::config::{EXAMPLE, Loaded, Origin, Repository, Source};
+use crate::domain::draft::{DrafterKind, TargetKind};
 use std::io;
 
 #[derive(Debug, clap::Args)]
@@ -85,8 +86,8 @@ fn show_repository(out: &mut Out, repository: &Repository) -> io::Result<()> {
     }
     let words = [
         ("branch", repository.branch.as_deref()),
-        ("drafter", repository.drafter.map(|d| d.as_str())),
-        ("target", repository.target.map(|t| t.as_str())),
+        ("drafter", repository.drafter.map(DrafterKind::as_str)),
+        ("target", repository.target.map(TargetKind::as_str)),
     ];
     for (key, value) in words {
         if let Some(value) = value {

@@ -123,8 +123,7 @@ fn json_safe(json: &str) -> String {
         if c == '\n' || c.is_ascii_graphic() || c == ' ' || text::line(c.encode_utf8(&mut [0; 4])).starts_with(c) {
             out.push(c);
         } else {
-            let units = c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
-            out.push_str(&units);
+            out.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
         }
     }
     out
