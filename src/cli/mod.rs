@@ -24,7 +24,6 @@ mod stats;
 mod stdin;
 mod table;
 mod tui;
-mod view;
 
 use clap::{Parser, Subcommand};
 use exit::Code;

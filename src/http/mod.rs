@@ -30,3 +30,4 @@ pub use json::JsonBody;
 pub use limits::{Limits, MAX_BODY_BYTES};
 pub use router::{guarded, router};
 pub use serve::serve;
+pub use view::{FeedbackView, StatsView};
