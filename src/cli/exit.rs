@@ -4,6 +4,7 @@ use crate::config::{ConfigError, SecretsError};
 use crate::domain::filter::FilterError;
 use crate::domain::text;
 use crate::engine::{LockError, OpenError};
+use crate::http::BindError;
 use crate::protocol::{Refusal, RefusalKind};
 use std::io::Write;
 use std::process::ExitCode;
@@ -84,6 +85,9 @@ fn known(error: &(dyn std::error::Error + 'static)) -> Option<Code> {
         return Some(Code::Usage);
     }
     if error.is::<SecretsError>() {
+        return Some(Code::Unconfigured);
+    }
+    if matches!(error.downcast_ref(), Some(BindError::KeyNeeded(_))) {
         return Some(Code::Unconfigured);
     }
     // Found by its wrapper: a transparent error is no link of the chain.
