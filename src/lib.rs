@@ -37,3 +37,4 @@ pub mod http;
 pub mod protocol;
 pub mod providers;
 pub mod store;
+pub mod tui;
