@@ -4,11 +4,12 @@ use super::exit::{Code, Usage, complain};
 use super::out::{Ink, Out};
 use super::progress::Progress;
 use super::setup::{Global, Setup};
+use super::table::counted;
 use crate::domain::draft::{Draft, DraftState, DrafterKind, Stage, TargetKind};
 use crate::domain::id::{DraftId, FeedbackId};
 use crate::engine::{Engine, new_command_id};
 use crate::protocol::read::{DraftDetail, DryRun};
-use crate::protocol::{Actor, Command, EventKind, Made, Signal};
+use crate::protocol::{Actor, Command, EventKind, Made, Refusal, RefusalKind, Signal};
 use anyhow::bail;
 use futures::StreamExt;
 use futures::stream::BoxStream;
@@ -59,7 +60,7 @@ async fn dry_run(engine: &Engine, feedback: &FeedbackId, json: bool) -> anyhow::
     let mut progress = Progress::open();
     progress.now("looking at the repository …");
     let ranked = tokio::select! {
-        ranked = engine.dry_run(feedback) => ranked?,
+        ranked = engine.dry_run(feedback) => ranked.map_err(not_the_arguments)?,
         pressed = tokio::signal::ctrl_c() => {
             pressed?;
             return Ok(Code::Interrupted);
@@ -76,9 +77,22 @@ async fn dry_run(engine: &Engine, feedback: &FeedbackId, json: bool) -> anyhow::
     Ok(Code::Ok)
 }
 
+/// A repository that can't be read is a failure, and no fault of whoever typed the command.
+fn not_the_arguments(refusal: Refusal) -> anyhow::Error {
+    match refusal.kind {
+        RefusalKind::Invalid => anyhow::Error::msg(refusal.detail),
+        RefusalKind::NotFound
+        | RefusalKind::Conflict
+        | RefusalKind::Unconfigured
+        | RefusalKind::Busy
+        | RefusalKind::Storage => refusal.into(),
+    }
+}
+
 fn print_ranking(out: &mut Out, run: &DryRun) -> io::Result<()> {
     out.line(format!("{} at {}", run.repository, run.commit))?;
-    out.line(format!("{} files, about {} tokens of brief", run.files.len(), run.brief_tokens))?;
+    let files = counted(run.files.len() as i64, "file");
+    out.line(format!("{files}, about {} tokens of brief", run.brief_tokens))?;
     out.line("")?;
     for file in &run.files {
         let tokens = if file.tokens == 0 { "did not fit".to_owned() } else { format!("{} tokens", file.tokens) };

@@ -1,7 +1,7 @@
 //! L7: the command line. Parses arguments and decides which pieces a process is made of; the only place that knows.
 //!
 //! One file per subcommand, each with its arguments and one `run`. Results go to standard output, everything else to standard
-//! error; [`exit`] says which number a failure ends with, [`out`] makes text safe and quiet about closed pipes. This is the
+//! error; `exit` says which number a failure ends with, `out` makes text safe and quiet about closed pipes. This is the
 //! only layer that uses `anyhow`: below, every error has a type.
 
 mod config;
@@ -24,7 +24,6 @@ mod stats;
 mod stdin;
 mod table;
 mod tui;
-mod view;
 
 use clap::{Parser, Subcommand};
 use exit::Code;

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 /// A report with all columns of the original and its notes.
 #[derive(Debug, Serialize)]
-pub(super) struct FeedbackView<'a> {
+pub struct FeedbackView<'a> {
     id: &'a FeedbackId,
     server_name: &'a str,
     timestamp: String,
@@ -26,6 +26,9 @@ pub(super) struct FeedbackView<'a> {
     client_type: &'a str,
     reviewed: bool,
     pr_url: &'a str,
+    /// A branch or a pull request was made, and merged; the original had no word for either.
+    drafted: bool,
+    merged: bool,
     notes: Vec<NoteView<'a>>,
     /// What the original would have thrown away: shown only when there is something.
     #[serde(skip_serializing_if = "str::is_empty")]
@@ -62,6 +65,8 @@ impl<'a> From<&'a Detail> for FeedbackView<'a> {
             client_type: &r.client_type,
             reviewed: f.reviewed,
             pr_url: &f.pr_url,
+            drafted: f.drafted,
+            merged: f.merged,
             notes: detail.notes.iter().map(NoteView::from).collect(),
             gap_type_raw: &r.gap_type_raw,
             extra: &r.extra,
@@ -76,7 +81,7 @@ impl<'a> From<&'a Note> for NoteView<'a> {
 }
 
 #[derive(Debug, Serialize)]
-pub(super) struct StatsView {
+pub struct StatsView {
     total: i64,
     unreviewed: i64,
     note_count: i64,

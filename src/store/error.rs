@@ -19,6 +19,10 @@ pub enum StoreError {
     DiskFull,
     #[error("the database is locked by another process for more than {}s: see which with `fuser`, or try again", super::open::BUSY_TIMEOUT.as_secs())]
     Locked,
+    #[error(
+        "the database is read-only: make the file and its directory writable, or name another with FEEDBACK_DB_PATH"
+    )]
+    ReadOnly,
     #[error("{}: {reason}", path.display())]
     Open { path: PathBuf, reason: String },
     #[error("the database answered: {0}")]
@@ -32,6 +36,7 @@ impl From<rusqlite::Error> for StoreError {
         match e.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Self::DiskFull,
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked,
+            Some(ErrorCode::ReadOnly) => Self::ReadOnly,
             _ => Self::Sql(e),
         }
     }

@@ -26,6 +26,7 @@ pub(super) fn writer(path: &Path) -> Result<Connection, StoreError> {
             refuse(path, "the database is locked by another process; stop it, or wait until it is done")
         }
         StoreError::Stored(why) => refuse(path, why),
+        StoreError::ReadOnly => refuse(path, StoreError::ReadOnly.to_string()),
         other => other,
     })?;
     Ok(conn)

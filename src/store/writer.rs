@@ -242,7 +242,7 @@ impl Writer {
                     answers.push(Ok(written));
                 }
                 // A full disk or a lock concerns the whole transaction; the rest concerns this write.
-                Err(e @ (StoreError::DiskFull | StoreError::Locked)) => return Err(e),
+                Err(e @ (StoreError::DiskFull | StoreError::Locked | StoreError::ReadOnly)) => return Err(e),
                 Err(e) => answers.push(Err(e)),
             }
         }
@@ -284,6 +284,7 @@ fn same(e: &StoreError) -> StoreError {
     match e {
         StoreError::DiskFull => StoreError::DiskFull,
         StoreError::Locked => StoreError::Locked,
+        StoreError::ReadOnly => StoreError::ReadOnly,
         other => StoreError::Stored(other.to_string()),
     }
 }
