@@ -8,6 +8,7 @@ mod support;
 mod architecture;
 mod cli;
 mod drafting;
+mod dropin;
 mod engine;
 mod http;
 mod store;

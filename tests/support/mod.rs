@@ -1,4 +1,7 @@
-//! Helpers of the integration tests: an engine in a directory of its own, and builders.
+//! Helpers of the integration tests: an engine in a directory of its own, and builders; the real binary and Python.
+
+pub mod python;
+pub mod running;
 
 use patchwork::config::{Config, Secrets};
 use patchwork::domain::feedback::NewFeedback;
