@@ -83,7 +83,8 @@ fn environment(line: &str) -> Result<PathBuf, String> {
 
     let lock = File::create(place.with_extension("lock")).unwrap();
     lock.lock().unwrap();
-    if complete.exists() && works(&interpreter) {
+    // The interpreter is a link to the system's, which may have gone since; `exists` follows it.
+    if complete.exists() && interpreter.exists() {
         return Ok(interpreter);
     }
     // What an interrupted run left.
@@ -96,11 +97,6 @@ fn environment(line: &str) -> Result<PathBuf, String> {
         .map_err(|why| format!("pip can't install {}: {why}", requirements.display()))?;
     File::create(complete).unwrap();
     Ok(interpreter)
-}
-
-/// An environment holds a link to the system's interpreter, which may have gone since.
-fn works(interpreter: &Path) -> bool {
-    run(Command::new(interpreter).args(["-c", "import mcp"])).is_ok()
 }
 
 /// Runs a command to its end; the last line of its complaint when it fails.
