@@ -1,6 +1,6 @@
 //! Bringing a file to today's schema: backed up first, in one transaction, never backwards.
 
-use super::error::{StoreError, explain_open};
+use super::error::StoreError;
 use super::open::APPLICATION_ID;
 use super::original;
 use crate::domain::time::Millis;
@@ -28,11 +28,7 @@ enum Found {
 pub(super) fn run(conn: &mut Connection, path: &Path, now: Millis) -> Result<(), StoreError> {
     let refuse = |reason: String| StoreError::Open { path: path.to_owned(), reason };
     let newest = MIGRATIONS.len() as i64;
-    let found = look(conn).map_err(|e| match e {
-        StoreError::Sql(e) => refuse(explain_open(&e)),
-        StoreError::Stored(why) => refuse(why),
-        other => other,
-    })?;
+    let found = look(conn)?;
     let from = match &found {
         Found::Ours { version } if *version == newest => return Ok(()),
         Found::Ours { version } if *version > newest => {

@@ -49,8 +49,8 @@ struct Inner {
     indexed: watch::Receiver<Seq>,
     readers: Mutex<Vec<Connection>>,
     free: Semaphore,
-    /// A connection of its own: `data_version` speaks of commits since *this* connection looked.
-    foreign: Mutex<(Connection, i64)>,
+    /// A connection of its own: `data_version` speaks of commits since *this* connection looked. None once closed.
+    foreign: Mutex<Option<(Connection, i64)>>,
 }
 
 impl std::fmt::Debug for Job {
@@ -61,7 +61,14 @@ impl std::fmt::Debug for Job {
 
 impl Store {
     /// Opens, migrates when needed, and starts the writer thread.
+    ///
+    /// # Errors
+    /// [`StoreError::Open`], whatever it is.
     pub fn open(options: &Options) -> Result<Self, StoreError> {
+        Self::open_file(options).map_err(|e| e.at_open(&options.path))
+    }
+
+    fn open_file(options: &Options) -> Result<Self, StoreError> {
         let mut conn = open::writer(&options.path)?;
         migrate::run(&mut conn, &options.path, options.now)?;
         let database_id = conn.query_row("SELECT value FROM meta WHERE key = 'database_id'", [], |r| r.get(0))?;
@@ -86,7 +93,7 @@ impl Store {
                 indexed,
                 readers: Mutex::new(Vec::new()),
                 free: Semaphore::new(READERS),
-                foreign: Mutex::new((foreign, version)),
+                foreign: Mutex::new(Some((foreign, version))),
             }),
         })
     }
@@ -142,11 +149,11 @@ impl Store {
     /// Rings the bell when another process has committed; called now and then by the owner.
     pub fn look_for_foreign_commits(&self) -> Result<(), StoreError> {
         let mut foreign = lock(&self.inner.foreign);
-        let version = open::data_version(&foreign.0)?;
-        if version != foreign.1 {
-            foreign.1 = version;
-            let newest = log::newest(&foreign.0)?;
-            ring(&self.inner.bell, newest);
+        let Some((conn, seen)) = foreign.as_mut() else { return Ok(()) };
+        let version = open::data_version(conn)?;
+        if version != *seen {
+            *seen = version;
+            ring(&self.inner.bell, log::newest(conn)?);
         }
         Ok(())
     }
@@ -162,12 +169,15 @@ impl Store {
     /// Finishes what is queued and closes the writer. Later writes answer [`StoreError::Closed`].
     pub async fn close(&self) {
         lock(&self.inner.queue).take();
+        // Before the writer's: SQLite folds the `-wal` file into the database when the last connection closes, and one that only
+        // reads can't do that. A database that nobody uses should be one file, for whoever copies it.
+        lock(&self.inner.foreign).take();
+        lock(&self.inner.readers).clear();
         let thread = lock(&self.inner.thread).take();
         if let Some(thread) = thread {
             // The thread ends when its queue does; a panic in it was reported by the hook.
             let _joined = tokio::task::spawn_blocking(move || thread.join()).await;
         }
-        lock(&self.inner.readers).clear();
     }
 }
 
@@ -224,7 +234,7 @@ impl Writer {
             Err(e) => {
                 tracing::error!(error = %e, writes = batch.len(), "commit failed");
                 for job in batch.drain(..) {
-                    let _gone = job.done.send(Err(same(&e)));
+                    let _gone = job.done.send(Err(e.clone()));
                 }
             }
         }
@@ -241,8 +251,8 @@ impl Writer {
                     point.commit()?;
                     answers.push(Ok(written));
                 }
-                // A full disk or a lock concerns the whole transaction; the rest concerns this write.
-                Err(e @ (StoreError::DiskFull | StoreError::Locked)) => return Err(e),
+                // Where SQLite has undone the whole transaction by itself, what follows would stand outside of it.
+                Err(e) if e.is_of_the_file() || point.is_autocommit() => return Err(e),
                 Err(e) => answers.push(Err(e)),
             }
         }
@@ -270,20 +280,15 @@ impl Writer {
     }
 
     fn try_index(&mut self) -> Result<index::Slice, StoreError> {
+        // Usually there is nothing to do, and a look needs no lock: a reader beside a locked database would wait for it in vain.
+        if let Some(reached) = index::all_done(&self.conn)? {
+            return Ok(index::Slice { more: false, reached, wrote: false });
+        }
         let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let slice = index::slice(&tx, index::IDLE_SLICE)?;
         if slice.wrote {
             tx.commit()?;
         }
         Ok(slice)
-    }
-}
-
-/// The same error for another waiter.
-fn same(e: &StoreError) -> StoreError {
-    match e {
-        StoreError::DiskFull => StoreError::DiskFull,
-        StoreError::Locked => StoreError::Locked,
-        other => StoreError::Stored(other.to_string()),
     }
 }

@@ -10,5 +10,6 @@ mod cli;
 mod drafting;
 mod dropin;
 mod engine;
+mod faults;
 mod http;
 mod store;
