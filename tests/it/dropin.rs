@@ -236,7 +236,7 @@ fn minimal(needed: &str) -> Value {
 fn waiting(spool: &Path) -> Vec<String> {
     let Ok(files) = std::fs::read_dir(spool) else { return Vec::new() };
     let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
-    names.filter(|name| name.ends_with(".jsonl")).collect()
+    names.filter(|name| Path::new(name).extension().is_some_and(|end| end == "jsonl")).collect()
 }
 
 #[test]
@@ -273,12 +273,12 @@ fn a_report_without_the_right_key_waits_and_arrives_once_with_it() {
     let mut command = home.command(&["serve", "--port", "0"]);
     command.env("FEEDBACK_API_KEY", "the-right-key-of-this-test");
     let serve = Serve::start(command);
-    let call = |needed: &str, key| {
+    let agent = |needed: &str, key| {
         let settings = Settings { url: serve.url(), spool: &spool, key, era: "auto" };
         sdk.call(&minimal(needed), &settings)
     };
     for (needed, key) in [("without", None), ("with a wrong one", Some("a-wrong-key"))] {
-        let call = call(needed, key);
+        let call = agent(needed, key);
         call.assert_answered("queued");
         let complaints = call.end();
         assert!(complaints.contains("PATCHWORKMCP_UNSENT_FEEDBACK reason=status_401"), "{complaints}");
@@ -286,7 +286,7 @@ fn a_report_without_the_right_key_waits_and_arrives_once_with_it() {
     }
     assert_eq!(home.reports().len(), 0);
 
-    let call = call("with it", Some("the-right-key-of-this-test"));
+    let call = agent("with it", Some("the-right-key-of-this-test"));
     call.assert_answered("recorded");
     until("the spool is empty", || waiting(&spool).is_empty());
     call.end();

@@ -3,7 +3,9 @@
 //! The same for each: the sender is told in a sentence, with the time after which to try again; what was acknowledged is there, once; reading goes
 //! on; and when the trouble is over so is everything else.
 
+use crate::store::original;
 use crate::support::running::{BINARY, Home, Serve, until};
+use crate::support::skipped;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use std::process::Stdio;
@@ -73,9 +75,7 @@ fn mounting_shell(home: &Home, test: &str, script: &str) -> Option<std::process:
     let mut attempt = std::process::Command::new("unshare");
     attempt.args(rights).args(["mount", "-t", "tmpfs", "tmpfs"]).arg(home.path());
     if !attempt.stderr(Stdio::null()).status().is_ok_and(|status| status.success()) {
-        use std::io::Write;
-        let why = "this user may not mount a file system (unshare --mount)";
-        writeln!(std::io::stderr(), "skipped: {test}: {why}").unwrap();
+        skipped(test, "this user may not mount a file system (unshare --mount)");
         return None;
     }
     let mut command = home.wrapped("unshare");
@@ -111,6 +111,31 @@ fn a_start_on_a_full_disk_says_so_and_spoils_nothing() {
     assert!(told && complaint.contains("feedback.db"), "{complaint}");
     assert_eq!(complaint.lines().filter(|line| line.starts_with("patchwork: ")).count(), 1, "{complaint}");
     assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), "[]", "with room it begins anew");
+}
+
+/// The original's file must be backed up before it is migrated, and there is no room for that.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_migration_on_a_full_disk_changes_nothing() {
+    let test = "faults::a_migration_on_a_full_disk_changes_nothing";
+    let (home, outside) = (Home::new(), Home::new());
+    let (before, after) = (outside.path().join("before.db"), outside.path().join("after.db"));
+    original::make(&before, true);
+    let fat = Connection::open(&before).unwrap();
+    fat.execute("UPDATE feedback SET what_i_tried = ?1", ["x".repeat(400_000)]).unwrap();
+    drop(fat);
+    let script = r#"mount -t tmpfs -o size=2m tmpfs "$1" && mkdir "$1/data" && cp "$3" "$1/data/feedback.db"
+        "$2" serve --port 0; code=$?; cp "$1/data/feedback.db" "$4" && ls "$1/data" && exit $code"#;
+    let Some(mut shell) = mounting_shell(&home, test, script) else { return };
+    let output = shell.arg(&before).arg(&after).stdin(Stdio::null()).output().unwrap();
+    let complaint = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{complaint}");
+    assert!(complaint.contains("backup") && complaint.contains("nothing was changed"), "{complaint}");
+    let left = String::from_utf8(output.stdout).unwrap();
+    assert!(!left.contains("backup"), "half a backup is worse than none:\n{left}");
+    let kept = Connection::open(&after).unwrap();
+    let rows: i64 = kept.query_row("SELECT count(*) FROM feedback WHERE mood = 'curious'", [], |r| r.get(0)).unwrap();
+    assert_eq!(rows, 3, "every row of the original, in the original's table");
 }
 
 /// Not `ENOSPC` but the other errors of a write that can't be: a quota, a limit, a bad block.

@@ -2,7 +2,7 @@
 
 mod damaged;
 mod filters;
-mod original;
+pub(crate) mod original;
 
 use crate::support::{TestEngine, command_id, me, options, record, report};
 use patchwork::domain::filter::Filter;
