@@ -1,6 +1,6 @@
 //! The handle, the writer thread and the readers.
 
-use super::error::StoreError;
+use super::error::{Fault, StoreError};
 use super::write::{self, Write, Written};
 use super::{index, log, migrate, open};
 use crate::domain::time::Millis;
@@ -18,6 +18,8 @@ const QUEUE: usize = 4096;
 const BATCH: usize = 512;
 /// Read-only connections; further reads wait for one.
 const READERS: usize = 4;
+/// The index waits this long for another process's lock, then looks whether there is something better to do.
+const INDEX_PATIENCE: Duration = Duration::from_millis(50);
 /// Under load the index gets one small slice at most this often.
 const BUSY_INDEX_EVERY: Duration = Duration::from_millis(20);
 
@@ -194,6 +196,16 @@ fn ring(bell: &watch::Sender<Seq>, newest: Seq) {
     });
 }
 
+/// How an attempt to index went.
+enum Indexed {
+    /// Nothing is left, or nothing can be done before the next write.
+    All,
+    /// There may be more.
+    Some,
+    /// Another process has the lock.
+    Locked,
+}
+
 /// The thread that owns the only writing connection.
 struct Writer {
     conn: Connection,
@@ -209,8 +221,8 @@ impl Writer {
         // A crash may have left something unindexed.
         let mut behind = true;
         loop {
-            while behind && self.jobs.is_empty() {
-                behind = self.index_idle();
+            while behind && self.jobs.is_empty() && !self.jobs.is_closed() {
+                behind = !matches!(self.index_idle(), Indexed::All);
             }
             if self.jobs.blocking_recv_many(&mut batch, BATCH) == 0 {
                 break;
@@ -218,7 +230,8 @@ impl Writer {
             self.commit(&mut batch);
             behind = true;
         }
-        while self.index_idle() {}
+        // What a lock or a fault keeps from being indexed now, the next start indexes.
+        while let Indexed::Some = self.index_idle() {}
     }
 
     /// One transaction for everything that was waiting; answers after the commit, or each with the error.
@@ -265,22 +278,30 @@ impl Writer {
         Ok((answers, newest))
     }
 
-    /// True when there is more to index.
-    fn index_idle(&mut self) -> bool {
+    fn index_idle(&mut self) -> Indexed {
         match self.try_index() {
             Ok(slice) => {
                 self.indexed.send_replace(slice.reached);
-                slice.more
+                if slice.more { Indexed::Some } else { Indexed::All }
             }
+            Err(StoreError::Fault(Fault::Locked)) => Indexed::Locked,
             Err(e) => {
                 tracing::warn!(error = %e, "the search index could not follow; the next write tries again");
-                false
+                Indexed::All
             }
         }
     }
 
+    /// Waits for a lock only briefly: neither a write nor the end of a process that came to read has to wait for the index.
     fn try_index(&mut self) -> Result<index::Slice, StoreError> {
-        // Usually there is nothing to do, and a look needs no lock: a reader beside a locked database would wait for it in vain.
+        self.conn.busy_timeout(INDEX_PATIENCE)?;
+        let slice = self.index_slice();
+        self.conn.busy_timeout(open::BUSY_TIMEOUT)?;
+        slice
+    }
+
+    fn index_slice(&mut self) -> Result<index::Slice, StoreError> {
+        // Usually there is nothing to do, and a look needs no lock.
         if let Some(reached) = index::all_done(&self.conn)? {
             return Ok(index::Slice { more: false, reached, wrote: false });
         }
