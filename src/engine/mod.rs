@@ -303,12 +303,7 @@ fn refusal(e: StoreError) -> Refusal {
         StoreError::NotFound { .. } => RefusalKind::NotFound,
         StoreError::Conflict(_) => RefusalKind::Conflict,
         StoreError::QueueFull | StoreError::Closed => RefusalKind::Busy,
-        StoreError::DiskFull
-        | StoreError::Locked
-        | StoreError::ReadOnly
-        | StoreError::Open { .. }
-        | StoreError::Sql(_)
-        | StoreError::Stored(_) => RefusalKind::Storage,
+        StoreError::Open { .. } | StoreError::Fault(_) | StoreError::Stored(_) => RefusalKind::Storage,
     };
     if kind == RefusalKind::Storage {
         tracing::error!(error = %e, "storage");
@@ -322,7 +317,6 @@ fn only_one<T>(what: &str, part: &str, mut found: Vec<T>, id: fn(&T) -> &str) ->
     }
     match found.len() {
         1 => Ok(found.swap_remove(0)),
-        0 if part.is_empty() => Err(Refusal::new(RefusalKind::NotFound, format!("an empty id names no {what}"))),
         0 => Err(Refusal::not_found(what, part)),
         _ => Err(Refusal::new(
             RefusalKind::Conflict,
