@@ -244,7 +244,7 @@ static SHAPES: LazyLock<Option<Shapes>> = LazyLock::new(|| {
 /// Replaces what looks like a credential. Best effort: it catches shapes, not secrets.
 fn redact(text: &str) -> String {
     let Some(shapes) = &*SHAPES else {
-        return "[redacted]".to_owned(); // a text must not leave unread
+        return "[redacted]".to_owned(); // `regex` without its Unicode features: nothing leaves unread
     };
     let text = shapes.pem_key.replace_all(text, "[redacted]");
     let text = shapes.dash_key.replace_all(&text, "${1}[redacted]");
