@@ -247,14 +247,17 @@ func WithLog(log func(line string)) Option { return func(s *settings) { s.log = 
 // ---------------------------------------------------------------------------------------------
 // From the agent's words to a payload
 
-// Go's expressions have no look-behind: the character before is matched and put back.
+// Go's expressions have no look-behind: the character before is matched and put back. Their \s is
+// ASCII only.
+const space = `[\s\v\x{85}\pZ]`
+
 var (
 	pemKey   = regexp.MustCompile(`(?s)-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,30}PRIVATE KEY-----|\z)`)
 	dashKey  = regexp.MustCompile(`(^|[^\w-])(?:sk-[\w-]{16,}|eyJ[\w-]{4,}\.[\w-]{4,}(?:\.[\w-]*)?)`)
 	wordKey  = regexp.MustCompile(`(^|\W)(?:gh[oprsu]_[\w.-]{16,}|github_pat_\w{16,}|(?:AKIA|ASIA)[0-9A-Z]{16}|xox[abeprs]-[\w-]{8,})`)
-	bearer   = regexp.MustCompile(`(?i)\b(bearer)\s{1,5}([\w.~+/=-]{6,})`)
+	bearer   = regexp.MustCompile(`(?i)\b(bearer)` + space + `{1,5}([\w.~+/=-]{6,})`)
 	assigned = regexp.MustCompile(`(?i)(?:passw(?:or)?d|passphrase|secret|api[_-]?key|access[_-]?key|secret[_-]?key|private[_-]?key` +
-		`|(?:access|auth|refresh|bearer)[_-]?token)["']?\s{0,5}[=:]\s{0,5}`)
+		`|(?:access|auth|refresh|bearer)[_-]?token)["']?` + space + `{0,5}[=:]` + space + `{0,5}`)
 	typeName    = regexp.MustCompile(`(?i)^["']?(?:str|string|int|integer|bool|boolean|number|float|any|object|optional|required|none|null|list|array|text|bytes|secretstr)\b`)
 	urlPassword = regexp.MustCompile(`(://[^\s/:@]{1,100}):[^\s/@]{1,200}@`)
 )
@@ -394,8 +397,10 @@ func toolNames(value any) []string {
 	}
 	names := []string{}
 	for _, item := range items {
-		if object, ok := item.(map[string]any); ok && object["name"] != nil {
-			item = object["name"]
+		if object, ok := item.(map[string]any); ok {
+			if name, named := object["name"]; named {
+				item = name
+			}
 		}
 		if name := cutChars(strings.TrimSpace(plain(item)), toolMaxChars); name != "" {
 			names = append(names, name)
