@@ -1,5 +1,8 @@
 //! Helpers of the integration tests: an engine in a directory of its own, and builders.
 
+pub mod fake;
+pub mod git;
+
 use patchwork::config::{Config, Secrets};
 use patchwork::domain::feedback::NewFeedback;
 use patchwork::domain::id::{CommandId, FeedbackId};

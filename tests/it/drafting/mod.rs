@@ -2,6 +2,7 @@
 
 mod command;
 mod ranking;
+mod whole;
 
 use futures::future::BoxFuture;
 use patchwork::config::{Config, Repository, Secrets, Source};
