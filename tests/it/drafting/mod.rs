@@ -1,7 +1,10 @@
 //! The draft pipeline through its public door, with real git repositories in temporary directories.
 
 mod command;
+mod hub_faults;
+mod model_faults;
 mod ranking;
+mod repair;
 mod whole;
 
 use futures::future::BoxFuture;

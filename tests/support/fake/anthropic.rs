@@ -229,10 +229,16 @@ fn streamed(fake: Arc<Inner>, pieces: Vec<Piece>) -> Response {
 fn send(fake: Arc<Inner>, piece: Piece) -> futures::stream::BoxStream<'static, std::io::Result<Bytes>> {
     match piece {
         Piece::Bytes(bytes) => stream::iter([Ok(bytes)]).boxed(),
-        Piece::Break => stream::iter([Err(std::io::Error::other("the fake breaks off"))]).boxed(),
+        Piece::Break => stream::once(break_off()).boxed(),
         Piece::Wait(gate) => stream::once(async move { gate.pass().await }).filter_map(|()| async { None }).boxed(),
         Piece::Stall => stall(fake).boxed(),
     }
+}
+
+async fn break_off() -> std::io::Result<Bytes> {
+    // In between, what was said before goes out.
+    tokio::task::yield_now().await;
+    Err(std::io::Error::other("the fake breaks off"))
 }
 
 /// Never says anything more, and notices when the client has gone: its stream is dropped then.

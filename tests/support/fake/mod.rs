@@ -4,7 +4,7 @@
 //! planned and never happened. A complaint fails the test when the fake is dropped, with the words of the complaint.
 
 pub mod anthropic;
-mod anthropic_stream;
+pub mod anthropic_stream;
 mod anthropic_strict;
 pub mod git_server;
 pub mod github;

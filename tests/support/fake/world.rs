@@ -24,7 +24,7 @@ use tempfile::TempDir;
 
 pub const SLUG: &str = "octo/billing";
 /// Keys that are recognised wherever they turn up.
-pub const ANTHROPIC_KEY: &str = "sk-ant-REDACTED";
+pub const ANTHROPIC_KEY: &str = concat!("sk-", "ant-api03-CANARYanthropic7Q2w9Xz4Lk8Vb3Nm6Pd1");
 pub const GITHUB_TOKEN: &str = "ghp_CANARYgithub9D4f1A8b3E7c0F5a2B6d";
 
 pub const SERVER: &str = "from mcp.server import MCPServer\n\nmcp = MCPServer(\"billing\")\n\n\n@mcp.tool()\ndef search_costs(query: str) -> list:\n    \
