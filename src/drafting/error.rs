@@ -31,10 +31,14 @@ pub enum DraftError {
     /// The command left something behind that may not be published.
     #[error("What the command changed can't be used: {}. Add a note that tells it so, and draft again.", list(.0))]
     BadWork(Vec<Problem>),
-    #[error("The command ended with {status}. Its last words: {tail}. The log has the rest; try the command by hand in the repository.")]
+    #[error(
+        "The command ended with {status}. Its last words: {tail}. The log has the rest; try the command by hand in the repository."
+    )]
     CommandFailed { status: String, tail: String },
     /// The branch is there, the pull request is not.
-    #[error("The branch `{branch}` is pushed, but the pull request could not be opened: {source} Open it by hand, or draft again for another branch.")]
+    #[error(
+        "The branch `{branch}` is pushed, but the pull request could not be opened: {source} Open it by hand, or draft again for another branch."
+    )]
     PushedWithoutPullRequest { branch: String, source: ProviderError },
     /// The machine this runs on: disk, permissions, a worker that died.
     #[error("{0}")]

@@ -18,26 +18,26 @@ pub enum ProviderError {
     #[error("The connection to {who} failed ({message}). Check the network and the proxy settings, then try again.")]
     Network { who: &'static str, message: String },
 
-    #[error("{who} did not answer for {}. Try again; if it happens every time, check the connection.", duration(*.after))]
+    #[error("{} did not answer for {}. Try again; if it happens every time, check the connection.", capital(.who), duration(*.after))]
     Timeout { who: &'static str, after: Duration },
 
-    #[error("{who} refused the key: {}", sentence(.message))]
+    #[error("{} refused the key: {}", capital(.who), sentence(.message))]
     Auth { who: &'static str, message: String },
 
     /// `known` are the names that would have been right, at most a few dozen.
     #[error("{what} was not found. {advice}{}", known_names(.known))]
     NotFound { what: String, advice: String, known: Vec<String> },
 
-    #[error("{who} limits the rate of requests{}: {}", retry_after.map(|t| format!(" (try again in {})", duration(t))).unwrap_or_default(), sentence(.message))]
+    #[error("{} limits the rate of requests{}: {}", capital(.who), retry_after.map(|t| format!(" (try again in {})", duration(t))).unwrap_or_default(), sentence(.message))]
     RateLimited { who: &'static str, retry_after: Option<Duration>, message: String },
 
     #[error(
-        "{who} stopped at a spending limit: {} Raise the limit or wait for the next period; trying again won't help.",
-        sentence(.message)
+        "{} stopped at a spending limit: {} Raise the limit or wait for the next period; trying again won't help.",
+        capital(.who), sentence(.message)
     )]
     SpendLimit { who: &'static str, message: String },
 
-    #[error("{who} is overloaded: {} Try again in a few minutes.", sentence(.message))]
+    #[error("{} is overloaded: {} Try again in a few minutes.", capital(.who), sentence(.message))]
     Overloaded { who: &'static str, message: String },
 
     /// The model declined; paid for all the same.
@@ -48,10 +48,10 @@ pub enum ProviderError {
     #[error("The model's answer was cut off: {message}")]
     Truncated { message: String, usage: Usage },
 
-    #[error("{who} sent something that can't be understood: {} Try again; if it happens every time, check the address of {who} in config.toml.", sentence(.message))]
+    #[error("{} sent something that can't be understood: {} Try again; if it happens every time, check the address of {who} in config.toml.", capital(.who), sentence(.message))]
     Garbage { who: &'static str, message: String },
 
-    #[error("{who} answered with status {status}: {} {}", sentence(.message), advice(*.status))]
+    #[error("{} answered with status {status}: {} {}", capital(.who), sentence(.message), advice(*.status))]
     Api { who: &'static str, status: u16, message: String },
 
     /// `command` is git's subcommand.
@@ -140,6 +140,12 @@ pub(super) fn duration(time: Duration) -> String {
     } else {
         format!("{:.0} min", seconds / 60.0)
     }
+}
+
+/// For the beginning of a sentence.
+fn capital(who: &str) -> String {
+    let mut chars = who.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
 /// Ends with a full stop, so that another sentence can follow.

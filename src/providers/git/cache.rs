@@ -105,11 +105,14 @@ async fn find_base(address: &Address, wanted: Option<&str>) -> Result<Base, Prov
     let commit_of = |name: &str| pairs.iter().find(|(c, n)| *n == name && !c.starts_with("ref:")).map(|(c, _)| *c);
     let heads: Vec<&str> = pairs.iter().filter_map(|(_, n)| n.strip_prefix("refs/heads/")).collect();
     if heads.is_empty() && commit_of("HEAD").is_none() {
-        return Err(not_found(
-            &format!("A commit in {}", address.shown()),
-            "The repository is empty: commit and push something first.",
-            &[],
-        ));
+        // A web page at that address looks to git like an old server with nothing to offer.
+        let advice = if address.is_local() {
+            "The repository is empty: commit something first."
+        } else {
+            "The repository is empty: commit and push something first. If it is not, something else than a git server answers \
+             there: check `server_url` under [github] in config.toml."
+        };
+        return Err(not_found(&format!("A commit in {}", address.shown()), advice, &[]));
     }
     let default = pairs.iter().find(|(_, n)| *n == "HEAD").and_then(|(c, _)| c.strip_prefix("ref: refs/heads/"));
     let name = match (wanted, default) {

@@ -9,6 +9,7 @@ use super::command::{Git, pieces};
 use super::remote::Address;
 use crate::domain::change::{Existing, Plan, RepoPath};
 use crate::domain::time::Millis;
+use crate::providers::error::sentence;
 use crate::providers::{ProviderError, redact};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -234,20 +235,33 @@ impl Worktree {
             return Ok(());
         }
         let report = String::from_utf8_lossy(&output.stdout);
-        let Some(rejection) = report.lines().find_map(|l| l.strip_prefix('!')) else {
-            return Err(self.address.failure("push", &output.stderr));
-        };
-        if self.remote_branch(&target).await?.as_deref() == Some(commit.as_str()) {
-            return Ok(());
+        let rejection = report.lines().find_map(|l| l.strip_prefix('!'));
+        match self.remote_branch(&target).await {
+            // It got through, now or before, whatever was heard of it.
+            Ok(Some(there)) if there == commit => return Ok(()),
+            // Without a rejection the first complaint says more than a second one would.
+            Err(again) if rejection.is_some() => return Err(again),
+            Ok(_) | Err(_) => {}
         }
+        match rejection {
+            Some(rejection) => Err(self.rejected(branch, rejection, &output.stderr)),
+            None => Err(self.address.failure("push", &output.stderr)),
+        }
+    }
+
+    /// What a rejection of our branch means.
+    fn rejected(&self, branch: &str, rejection: &str, stderr: &str) -> ProviderError {
         if rejection.contains("stale info") || rejection.contains("already exists") {
-            let message =
-                format!("the branch `{branch}` exists already in {}: it is left as it is", self.address.shown());
-            return Err(ProviderError::git("push", message));
+            let place = self.address.shown();
+            let message = format!("the branch `{branch}` exists already in {place}: it is left as it is. Draft again");
+            return ProviderError::git("push", message);
         }
         let reason = rejection.rsplit('\t').next().unwrap_or(rejection);
-        let said = output.stderr.lines().filter(|l| l.starts_with("remote:")).collect::<Vec<_>>().join("\n");
-        Err(ProviderError::git("push", format!("{reason}\n{said}")))
+        let said: Vec<&str> = stderr.lines().filter_map(|l| l.strip_prefix("remote:")).map(str::trim).collect();
+        let said = said.join(" ");
+        let server = if said.trim().is_empty() { String::new() } else { format!(": {}", said.trim()) };
+        let refused = sentence(&format!("the server refused the branch {reason}{server}"));
+        ProviderError::git("push", format!("{refused} Its rules must allow new branches below `patchwork/`"))
     }
 
     async fn remote_branch(&self, full_name: &str) -> Result<Option<String>, ProviderError> {

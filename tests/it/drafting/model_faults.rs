@@ -41,7 +41,8 @@ const HALF: &str = "{\"title\": \"Half\", \"summ";
 
 #[tokio::test]
 async fn refusals_of_the_api() {
-    let limited = Reply::error(429, "rate_limit_error", "This request would exceed your limit").header("retry-after", "7");
+    let limited =
+        Reply::error(429, "rate_limit_error", "This request would exceed your limit").header("retry-after", "7");
     let later = Reply::error(429, "rate_limit_error", "Not today").header("retry-after", "600");
     let spent = Reply::error(429, "rate_limit_error", "Your monthly cap is reached");
     let own_limit = Reply::Status {
@@ -60,7 +61,11 @@ async fn refusals_of_the_api() {
         (vec![Reply::error(402, "billing_error", "No credit")], Stage::Model, &["spending limit", "No credit"]),
         (thrice(&Reply::error(529, "overloaded_error", "Overloaded")), Stage::Model, &["overloaded", "Try again"]),
         (thrice(&Reply::error(500, "api_error", "Internal")), Stage::Model, &["status 500", "Internal", "ry again"]),
-        (vec![Reply::error(401, "authentication_error", &echo)], Stage::Model, &["refused the key", "ANTHROPIC_API_KEY"]),
+        (
+            vec![Reply::error(401, "authentication_error", &echo)],
+            Stage::Model,
+            &["refused the key", "ANTHROPIC_API_KEY"],
+        ),
         (vec![Reply::error(403, "permission_error", "No access")], Stage::Model, &["not allowed", "No access"]),
         (vec![Reply::error(400, "invalid_request_error", "Bad field")], Stage::Model, &["status 400", "Bad field"]),
         (vec![Reply::error(413, "request_too_large", "Too big")], Stage::Model, &["context_tokens", "Too big"]),
@@ -82,8 +87,16 @@ async fn lines_that_break_and_strangers_that_answer() {
         (vec![page(404)], Stage::Model, &["base_url"]),
         (vec![Reply::begins(HALF, Piece::nothing())], Stage::Model, &["broke off before its end"]),
         (vec![Reply::begins(HALF, Piece::Break)], Stage::Model, &["connection to Anthropic"]),
-        (vec![Reply::begins(HALF, Piece::raw("event: message_delta\ndata: {\"oh\n\n"))], Stage::Model, &["can't be understood"]),
-        (vec![Reply::begins(HALF, Piece::raw(vec![0xff, 0xfe, b'\n', 0x80, b'\n', b'\n']))], Stage::Model, &["not UTF-8"]),
+        (
+            vec![Reply::begins(HALF, Piece::raw("event: message_delta\ndata: {\"oh\n\n"))],
+            Stage::Model,
+            &["can't be understood"],
+        ),
+        (
+            vec![Reply::begins(HALF, Piece::raw(vec![0xff, 0xfe, b'\n', 0x80, b'\n', b'\n']))],
+            Stage::Model,
+            &["not UTF-8"],
+        ),
         (vec![Reply::begins(HALF, Piece::error("overloaded_error", "Overloaded"))], Stage::Model, &["overloaded"]),
         (vec![Reply::begins(HALF, Piece::error("api_error", "Boom"))], Stage::Model, &["Boom", "ry again"]),
     ])
@@ -95,9 +108,17 @@ async fn answers_that_are_none() {
     let refusal = json!({"stop_reason": "refusal", "stop_details": {"type": "refusal", "category": "cyber", "explanation": "It looks like an attack."}});
     let empty = json!({"title": "Nothing to do", "summary": "`since` exists already.", "files": []}).to_string();
     each_fails_in_words_and_the_next_draft_works(vec![
-        (vec![Reply::ends("", refusal)], Stage::Model, &["refused", "cyber", "It looks like an attack", "another model"]),
+        (
+            vec![Reply::ends("", refusal)],
+            Stage::Model,
+            &["refused", "cyber", "It looks like an attack", "another model"],
+        ),
         (vec![Reply::ends(HALF, json!({"stop_reason": "refusal"}))], Stage::Model, &["refused to answer"]),
-        (vec![Reply::ends(HALF, json!({"stop_reason": "max_tokens"}))], Stage::Model, &["cut off", "max_output_tokens"]),
+        (
+            vec![Reply::ends(HALF, json!({"stop_reason": "max_tokens"}))],
+            Stage::Model,
+            &["cut off", "max_output_tokens"],
+        ),
         (
             vec![Reply::ends(HALF, json!({"stop_reason": "model_context_window_exceeded"}))],
             Stage::Model,
@@ -117,7 +138,12 @@ async fn a_model_that_is_not_there_is_answered_with_those_that_are() {
     let id = world.report(json!({})).await;
     let (stage, reason) = world.failure(&id).await;
     assert_eq!(stage, Stage::Model);
-    for words in ["`claude-test-I` was not found", "model = \"claude-test-1\"", "[anthropic]", "claude-test-mini, claude-other-9"] {
+    for words in [
+        "`claude-test-I` was not found",
+        "model = \"claude-test-1\"",
+        "[anthropic]",
+        "claude-test-mini, claude-other-9",
+    ] {
         assert!(reason.contains(words), "`{words}` is not in: {reason}");
     }
 }

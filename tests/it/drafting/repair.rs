@@ -34,13 +34,21 @@ async fn the_reason_goes_back_and_the_second_answer_is_used() {
         assert_eq!(world.anthropic.asked(), before + 2, "{words}");
         let requests = world.anthropic.requests();
         let turns = requests[before + 1]["messages"].as_array().unwrap();
-        assert_eq!(turns[0], requests[before]["messages"][0], "the question is as it was, so that it can come from the cache");
+        assert_eq!(
+            turns[0], requests[before]["messages"][0],
+            "the question is as it was, so that it can come from the cache"
+        );
         let reason = text_of(&turns[2]);
         assert!(reason.contains(words), "{words} is not in:\n{reason}");
         let changed = git(&world.bare(), &["diff", "--name-only", "main", &published.branch]);
         assert_eq!(changed, "src/ranges.py", "nothing of the first answer is used");
-        assert_eq!(detail.draft.usage, Usage { input_tokens: 246, output_tokens: 84, cached_tokens: 6 }, "both are paid for");
-        let told: Vec<&String> = detail.stages.iter().filter(|s| s.stage == Stage::Check).flat_map(|s| &s.details).collect();
+        assert_eq!(
+            detail.draft.usage,
+            Usage { input_tokens: 246, output_tokens: 84, cached_tokens: 6 },
+            "both are paid for"
+        );
+        let told: Vec<&String> =
+            detail.stages.iter().filter(|s| s.stage == Stage::Check).flat_map(|s| &s.details).collect();
         assert!(told.iter().any(|line| line.contains(words)), "{told:?}");
     }
     world.assert_clean();

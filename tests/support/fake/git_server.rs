@@ -74,14 +74,21 @@ impl GitServer {
     }
 }
 
+/// Every answer ends its connection: on one that was used before, git's HTTP library repeats by itself what got no answer.
 async fn handle(State(fake): State<Arc<Inner>>, request: Request) -> Response {
+    let mut response = route(&fake, request).await;
+    response.headers_mut().insert("connection", "close".parse().unwrap());
+    response
+}
+
+async fn route(fake: &Inner, request: Request) -> Response {
     let (method, uri, headers) = (request.method().clone(), request.uri().clone(), request.headers().clone());
     if let Some(shown) = on_a_command_line(&fake.secrets.lock().unwrap()) {
         fake.complaints.add(format!("a secret stands on the command line of {shown}"));
     }
     fake.complaints
         .unless(header(&headers, "user-agent").starts_with("git/"), || "somebody else than git calls".into());
-    if let Some(refused) = unauthorised(&fake, &headers) {
+    if let Some(refused) = unauthorised(fake, &headers) {
         return refused;
     }
     let bytes = body(request).await;
@@ -105,7 +112,7 @@ async fn handle(State(fake): State<Arc<Inner>>, request: Request) -> Response {
         }
     };
     let faults = fake.faults.clone();
-    faults.apply(step, backend(&fake, &method, &uri, &headers, &bytes)).await
+    faults.apply(step, backend(fake, &method, &uri, &headers, &bytes)).await
 }
 
 /// Asks for the token, as GitHub does, when it is not there or wrong.
