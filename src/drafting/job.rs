@@ -9,6 +9,7 @@ use crate::domain::draft::{DrafterKind, Stage, TargetKind, Usage};
 use crate::domain::id::DraftId;
 use crate::domain::time::Millis;
 use crate::protocol::read::{Detail, RankedFile};
+use crate::providers::GitCache;
 use crate::providers::http::Http;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
@@ -40,13 +41,15 @@ pub struct Previous {
     pub pr_url: String,
 }
 
-/// What every run of this process shares.
+/// What a run works with.
 #[derive(Debug, Clone)]
 pub struct Tools {
     pub http: Http,
     pub config: Arc<Config>,
     pub secrets: Arc<Secrets>,
-    /// Where clones and worktrees live; safe to delete while no run is active.
+    /// Clones and worktrees. Whoever drops a run can wait here until its worktree is gone.
+    pub git: GitCache,
+    /// For the brief of a command; safe to delete while no run is active.
     pub cache_dir: PathBuf,
 }
 

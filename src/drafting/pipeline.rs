@@ -14,7 +14,7 @@ use crate::domain::draft::{DrafterKind, Published, Stage, TargetKind};
 use crate::domain::text;
 use crate::domain::time::Millis;
 use crate::protocol::read::DryRun;
-use crate::providers::{GitCache, Worktree};
+use crate::providers::Worktree;
 use std::sync::Arc;
 
 /// A regular file, executable or not, in git's modes; links and submodules are other numbers.
@@ -80,9 +80,8 @@ async fn check_access(job: &Job, place: &Place) -> Result<(), DraftError> {
 
 /// Checks out the branch, or the commit an interrupted run started from while the cache still has it.
 async fn checkout(job: &Job, tools: &Tools, place: &Place, commit: Option<&str>) -> Result<Worktree, DraftError> {
-    let cache = GitCache::new(tools.cache_dir.clone());
     let branch = job.repository.branch.as_deref();
-    Ok(cache.checkout_at(&place.remote, branch, commit, job.draft.as_str()).await?)
+    Ok(tools.git.checkout_at(&place.remote, branch, commit, job.draft.as_str()).await?)
 }
 
 /// Ranks the worktree's files on a blocking thread.

@@ -12,6 +12,7 @@ use crate::domain::id::{CommandId, DraftId, FeedbackId};
 use crate::drafting::{self, Artifact, DraftError, Job, Previous, Reporter, Saved, Stop, Tools};
 use crate::protocol::read::DryRun;
 use crate::protocol::{Actor, Door, Made, Progress, Receipt, Refusal, RefusalKind};
+use crate::providers::GitCache;
 use crate::store::{ArtifactName, Change, NewDraft, StoreError, Write};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -67,12 +68,14 @@ impl Engine {
         let inner = Arc::clone(&self.inner);
         inner.jobs.send_modify(|n| *n += 1);
         tokio::spawn(async move {
+            let git = GitCache::new(inner.options.cache_dir.clone());
             // The closing token is the only way out that leaves the run as it is, to be resumed.
             let closing = inner.closing.clone();
             tokio::select! {
-                () = run_one(&inner, &draft) => {}
+                () = run_one(&inner, &git, &draft) => {}
                 () = closing.cancelled() => {}
             }
+            git.until_clean().await;
             inner.progress.clear(&draft);
             inner.jobs.send_modify(|n| *n -= 1);
         });
@@ -97,7 +100,8 @@ impl Engine {
         let (drafter, target) = drafting::defaults(&config, &repository);
         let draft = DraftId::trusted(uuid::Uuid::now_v7().to_string());
         let job = Job { draft, number: 1, report, repository, drafter, target, previous: None };
-        drafting::dry_run(&job, &self.inner.tools(config)).await.map_err(|e| {
+        let git = GitCache::new(self.inner.options.cache_dir.clone());
+        drafting::dry_run(&job, &self.inner.tools(config, git)).await.map_err(|e| {
             let kind = if matches!(e, DraftError::Configuration(_)) {
                 RefusalKind::Unconfigured
             } else {
@@ -117,11 +121,12 @@ fn model_name(config: &Config, drafter: DrafterKind) -> String {
 }
 
 impl Inner {
-    fn tools(&self, config: Arc<Config>) -> Tools {
+    fn tools(&self, config: Arc<Config>, git: GitCache) -> Tools {
         Tools {
             http: self.http.clone(),
             config,
             secrets: Arc::clone(&self.secrets.read().unwrap_or_else(PoisonError::into_inner)),
+            git,
             cache_dir: self.options.cache_dir.clone(),
         }
     }
@@ -133,7 +138,7 @@ impl Inner {
 }
 
 /// Waits for a place, runs, and writes the end.
-async fn run_one(inner: &Arc<Inner>, id: &DraftId) {
+async fn run_one(inner: &Arc<Inner>, git: &GitCache, id: &DraftId) {
     let path = inner.options.cache_dir.join("runs").join(format!("{id}.lock"));
     let lock = match lock::try_take(&path) {
         Ok(Some(lock)) => lock,
@@ -145,7 +150,7 @@ async fn run_one(inner: &Arc<Inner>, id: &DraftId) {
         }
     };
     tokio::select! {
-        () = run_in_place(inner, id) => {}
+        () = run_in_place(inner, git, id) => {}
         () = until_over(inner, id) => tracing::info!(draft.id = %id, "run stopped"),
     }
     drop(lock);
@@ -154,9 +159,9 @@ async fn run_one(inner: &Arc<Inner>, id: &DraftId) {
     }
 }
 
-async fn run_in_place(inner: &Arc<Inner>, id: &DraftId) {
+async fn run_in_place(inner: &Arc<Inner>, git: &GitCache, id: &DraftId) {
     let Ok(_place) = inner.places.acquire().await else { return };
-    let result = match prepare(inner, id).await {
+    let result = match prepare(inner, git, id).await {
         Ok((job, tools, saved, draft)) => {
             let recorder = Recorder::new(Arc::clone(inner), &draft);
             drafting::run(&job, &tools, saved, &recorder).await.map_err(|e| e.to_string())
@@ -170,7 +175,7 @@ async fn run_in_place(inner: &Arc<Inner>, id: &DraftId) {
 }
 
 /// Everything a run needs, as it is now: notes added since it was queued count.
-async fn prepare(inner: &Arc<Inner>, id: &DraftId) -> Result<(Job, Tools, Saved, Draft), String> {
+async fn prepare(inner: &Arc<Inner>, git: &GitCache, id: &DraftId) -> Result<(Job, Tools, Saved, Draft), String> {
     let text = |e: StoreError| e.to_string();
     let store = &inner.store;
     let draft = store.draft_head(id).await.map_err(text)?;
@@ -190,7 +195,7 @@ async fn prepare(inner: &Arc<Inner>, id: &DraftId) -> Result<(Job, Tools, Saved,
     let previous = previous(inner, &draft).await.map_err(text)?;
     let (number, drafter, target) = (draft.number, draft.drafter, draft.target);
     let job = Job { draft: id.clone(), number, report, repository, drafter, target, previous };
-    Ok((job, inner.tools(config), Saved { commit, change }, draft))
+    Ok((job, inner.tools(config, git.clone()), Saved { commit, change }, draft))
 }
 
 /// The newest earlier run of the same report that made a change.

@@ -14,6 +14,7 @@ use crate::providers::{ProviderError, redact};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 const LINK: u32 = 0o120_000;
 const SUBMODULE: u32 = 0o160_000;
@@ -35,6 +36,8 @@ pub struct Worktree {
     special: BTreeMap<RepoPath, u32>,
     left_out: usize,
     made: Mutex<Made>,
+    /// Tells the cache that this work tree is still there.
+    token: TaskTrackerToken,
 }
 
 /// What this run has made.
@@ -47,9 +50,22 @@ struct Made {
 }
 
 impl Worktree {
-    pub(super) fn new(root: PathBuf, git_dir: PathBuf, address: Address, branch: String, commit: String) -> Self {
+    /// Of a directory that is about to be made.
+    pub(super) fn new(
+        root: PathBuf,
+        address: Address,
+        branch: String,
+        commit: String,
+        token: TaskTrackerToken,
+    ) -> Self {
         let (files, special, left_out, made) = (Vec::new(), BTreeMap::new(), 0, Mutex::default());
-        Self { root, git_dir, address, branch, commit, files, special, left_out, made }
+        let git_dir = PathBuf::new();
+        Self { root, git_dir, address, branch, commit, files, special, left_out, made, token }
+    }
+
+    /// Where git keeps this work tree's state.
+    pub(super) fn set_git_dir(&mut self, git_dir: PathBuf) {
+        self.git_dir = git_dir;
     }
 
     pub(super) fn set_files(&mut self, files: Vec<TrackedFile>, left_out: usize) {
@@ -290,8 +306,12 @@ impl Drop for Worktree {
         if root.as_os_str().is_empty() {
             return;
         }
+        let token = self.token.clone();
         let remove = move || {
-            if let Err(error) = std::fs::remove_dir_all(&root) {
+            let _removing = token;
+            if let Err(error) = std::fs::remove_dir_all(&root)
+                && error.kind() != std::io::ErrorKind::NotFound
+            {
                 tracing::warn!(path = %root.display(), %error, "a work tree is left behind");
             }
         };

@@ -1,6 +1,7 @@
 //! The draft pipeline through its public door, with real git repositories in temporary directories.
 
 mod command;
+mod control;
 mod hub_faults;
 mod model_faults;
 mod ranking;
@@ -16,7 +17,7 @@ use patchwork::domain::note::Note;
 use patchwork::domain::time::Millis;
 use patchwork::drafting::{self, Artifact, DraftError, Job, Reporter, Saved, SavedChange, Stop, Tools};
 use patchwork::protocol::read::{Detail, RankedFile};
-use patchwork::providers::Http;
+use patchwork::providers::{GitCache, Http};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -108,6 +109,7 @@ impl Bench {
             http: Http::new(),
             config: Arc::new(self.config.clone()),
             secrets: Arc::new(self.secrets.clone()),
+            git: GitCache::new(self.cache()),
             cache_dir: self.cache(),
         }
     }

@@ -99,6 +99,8 @@ async fn route(fake: &Inner, request: Request) -> Response {
         (&Method::GET, "/info/refs", "service=git-upload-pack") => REFS,
         (&Method::POST, "/git-upload-pack", "") => FETCH,
         (&Method::GET, "/info/refs", "service=git-receive-pack") => PUSH_REFS,
+        // What git tries when it takes the server for one from before 2009.
+        (&Method::GET, "/HEAD", "") => return answer(404, &[], String::new()),
         (&Method::POST, "/git-receive-pack", "") => {
             // git first sends an empty request to find out whether it may.
             if bytes.len() > 4 {
