@@ -58,8 +58,19 @@ pub struct Tools {
 pub struct Saved {
     /// The commit the run started from; started from again where it can still be had.
     pub commit: Option<String>,
+    /// What the model answered first, when the run ended before that was judged or mended.
+    pub answer: Option<SavedAnswer>,
     /// The change that passed the check stage.
     pub change: Option<SavedChange>,
+}
+
+/// A model's answer that is paid for and not judged yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedAnswer {
+    /// The commit that the model was shown; about any other the answer says nothing.
+    pub base: String,
+    pub text: String,
+    pub usage: Usage,
 }
 
 /// A checked change, ready to publish.
@@ -93,6 +104,8 @@ pub enum Artifact {
     Base { commit: String },
     /// Files shown to the drafter, best first.
     Files(Vec<RankedFile>),
+    /// The model's first answer: give it back as [`Saved::answer`] after a crash.
+    Answer(SavedAnswer),
     /// The checked change: give it back as [`Saved::change`] after a crash.
     Change(SavedChange),
     /// Unified diff of the change.

@@ -13,9 +13,11 @@ use crate::drafting::{self, Artifact, DraftError, Job, Previous, Reporter, Saved
 use crate::protocol::read::DryRun;
 use crate::protocol::{Actor, Door, Made, Progress, Receipt, Refusal, RefusalKind};
 use crate::providers::GitCache;
-use crate::store::{ArtifactName, Change, NewDraft, StoreError, Write};
+use crate::store::{ArtifactName, Change, NewDraft, Store, StoreError, Write};
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What `StartDraft` asks for.
@@ -188,14 +190,21 @@ async fn prepare(inner: &Arc<Inner>, git: &GitCache, id: &DraftId) -> Result<(Jo
         return Err(drafting::missing_configuration(&config, &secrets, server).join(" "));
     };
     let commit = store.artifact(id, ArtifactName::Base).await.map_err(text)?;
-    let change = match store.artifact(id, ArtifactName::Change).await.map_err(text)? {
-        Some(json) => Some(serde_json::from_str(&json).map_err(|e| format!("the saved change can't be read: {e}"))?),
-        None => None,
+    let saved = Saved {
+        commit,
+        answer: read_back(store, id, ArtifactName::Answer).await?,
+        change: read_back(store, id, ArtifactName::Change).await?,
     };
     let previous = previous(inner, &draft).await.map_err(text)?;
     let (number, drafter, target) = (draft.number, draft.drafter, draft.target);
     let job = Job { draft: id.clone(), number, report, repository, drafter, target, previous };
-    Ok((job, inner.tools(config, git.clone()), Saved { commit, change }, draft))
+    Ok((job, inner.tools(config, git.clone()), saved, draft))
+}
+
+/// What the run had saved before it was interrupted, if it had.
+async fn read_back<T: DeserializeOwned>(store: &Store, id: &DraftId, name: ArtifactName) -> Result<Option<T>, String> {
+    let Some(json) = store.artifact(id, name).await.map_err(|e| e.to_string())? else { return Ok(None) };
+    serde_json::from_str(&json).map_err(|e| format!("The saved {name} can't be read: {e}. Draft again."))
 }
 
 /// The newest earlier run of the same report that made a change.
@@ -322,22 +331,11 @@ impl Reporter for Recorder {
     fn save(&self, artifact: Artifact) -> BoxFuture<'_, Result<(), Stop>> {
         async move {
             let draft = self.draft.clone();
-            let json = |value: Result<String, serde_json::Error>| {
-                value.map_err(|e| {
-                    tracing::error!(error = %e, "an artifact has no JSON");
-                    Stop
-                })
-            };
             let change = match artifact {
                 Artifact::Base { commit } => Change::SaveArtifact { draft, name: ArtifactName::Base, content: commit },
-                Artifact::Files(files) => {
-                    let content = json(serde_json::to_string(&files))?;
-                    Change::SaveArtifact { draft, name: ArtifactName::Files, content }
-                }
-                Artifact::Change(change) => {
-                    let content = json(serde_json::to_string(&change))?;
-                    Change::SaveArtifact { draft, name: ArtifactName::Change, content }
-                }
+                Artifact::Files(files) => as_json(draft, ArtifactName::Files, &files)?,
+                Artifact::Answer(answer) => as_json(draft, ArtifactName::Answer, &answer)?,
+                Artifact::Change(change) => as_json(draft, ArtifactName::Change, &change)?,
                 Artifact::Diff(diff) => Change::SaveArtifact { draft, name: ArtifactName::Diff, content: diff },
                 Artifact::Usage(usage) => Change::SetUsage { draft, usage },
                 Artifact::Log(text) => Change::AppendLog { draft, text },
@@ -349,5 +347,15 @@ impl Reporter for Recorder {
 
     fn progress(&self, stage: Stage, bytes: i64, tail: &str) {
         self.inner.progress.put(Progress { draft: self.draft.clone(), stage, bytes, tail: tail.to_owned() });
+    }
+}
+
+fn as_json(draft: DraftId, name: ArtifactName, value: &impl Serialize) -> Result<Change, Stop> {
+    match serde_json::to_string(value) {
+        Ok(content) => Ok(Change::SaveArtifact { draft, name, content }),
+        Err(e) => {
+            tracing::error!(error = %e, "an artifact has no JSON");
+            Err(Stop)
+        }
     }
 }

@@ -6,6 +6,7 @@ mod hub_faults;
 mod model_faults;
 mod ranking;
 mod repair;
+mod resume;
 mod whole;
 
 use futures::future::BoxFuture;
@@ -233,6 +234,7 @@ impl Reporter for Recorder {
         self.note(|told| match artifact {
             Artifact::Base { commit } => told.base = Some(commit),
             Artifact::Files(files) => told.files = files,
+            Artifact::Answer(_) => {}
             Artifact::Change(change) => told.change = Some(change),
             Artifact::Diff(diff) => told.diff = diff,
             Artifact::Usage(usage) => told.usage = Some(usage),
