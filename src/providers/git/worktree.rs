@@ -110,16 +110,29 @@ impl Worktree {
         match self.special.get(path) {
             Some(&LINK) => Existing::Opaque("it is a symbolic link"),
             Some(_) => Existing::Opaque("it is a submodule"),
-            None if self.inside_special(path) => Existing::Opaque("it is inside a submodule or behind a symbolic link"),
-            None => beneath::read(&self.root, path),
+            None if path.above().any(|above| self.special.contains_key(&above)) => {
+                Existing::Opaque("it is inside a submodule or behind a symbolic link")
+            }
+            None => match beneath::read(&self.root, path) {
+                Existing::Missing if self.has_twin(path) => Existing::Opaque(
+                    "there is a file or directory whose name differs only in case, and some systems can't hold both",
+                ),
+                existing => existing,
+            },
         }
     }
 
-    fn inside_special(&self, path: &RepoPath) -> bool {
-        let ends = path.as_str().match_indices('/').map(|(at, _)| at);
-        ends.filter_map(|at| path.as_str().get(..at))
-            .filter_map(|above| RepoPath::parse(above).ok())
-            .any(|above| self.special.contains_key(&above))
+    /// Whether a file of the commit, or a directory it is in, has this path or one above it in another spelling. Asked only for
+    /// paths that are not there, so a large repository is seldom looked through.
+    fn has_twin(&self, path: &RepoPath) -> bool {
+        let parts: Vec<&str> = path.as_str().split('/').collect();
+        let is_twin = |file: &TrackedFile| {
+            let pairs = file.path.as_str().split('/').zip(&parts);
+            let spelled_otherwise = |(a, b): (&str, &&str)| (a != *b).then(|| a.to_lowercase() == b.to_lowercase());
+            // The first part that is not the same decides: beyond it the paths have nothing to do with each other.
+            pairs.into_iter().find_map(spelled_otherwise) == Some(true)
+        };
+        self.files.iter().any(is_twin)
     }
 
     /// Writes a plan. Deletions go first, so that a directory can become a file.

@@ -2,6 +2,7 @@
 
 mod command;
 mod control;
+mod hostile_repository;
 mod hub_faults;
 mod model_faults;
 mod ranking;
