@@ -2,6 +2,7 @@
 
 pub mod fake;
 pub mod git;
+pub mod markdown;
 
 use patchwork::config::{Config, Secrets};
 use patchwork::domain::feedback::NewFeedback;

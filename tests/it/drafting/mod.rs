@@ -2,6 +2,8 @@
 
 mod command;
 mod control;
+mod hostile_answer;
+mod hostile_report;
 mod hostile_repository;
 mod hub_faults;
 mod model_faults;

@@ -8,7 +8,8 @@ use axum::extract::{Request, State};
 use axum::http::Method;
 use axum::response::Response;
 use bytes::Bytes;
-use futures::{Stream, StreamExt, stream};
+use futures::stream::{self, BoxStream};
+use futures::{Stream, StreamExt};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -226,11 +227,10 @@ fn streamed(fake: Arc<Inner>, pieces: Vec<Piece>) -> Response {
     response
 }
 
-fn send(fake: Arc<Inner>, piece: Piece) -> futures::stream::BoxStream<'static, std::io::Result<Bytes>> {
+fn send(fake: Arc<Inner>, piece: Piece) -> BoxStream<'static, std::io::Result<Bytes>> {
     match piece {
         Piece::Bytes(bytes) => stream::iter([Ok(bytes)]).boxed(),
         Piece::Break => stream::once(break_off()).boxed(),
-        Piece::Wait(gate) => stream::once(async move { gate.pass().await }).filter_map(|()| async { None }).boxed(),
         Piece::Stall => stall(fake).boxed(),
     }
 }

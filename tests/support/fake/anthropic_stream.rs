@@ -1,6 +1,5 @@
 //! The events of a streamed answer as the API sends them, with everything in it that a client must pass over.
 
-use super::Gate;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
@@ -10,8 +9,6 @@ pub enum Piece {
     Bytes(Bytes),
     /// The connection dies.
     Break,
-    /// Waits at the gate.
-    Wait(Gate),
     /// Says nothing more until the client goes away.
     Stall,
 }
@@ -57,9 +54,11 @@ pub fn whole(text: &str, delta: Value) -> Vec<Piece> {
         Piece::event("of_tomorrow", json!({"anything": [1]})),
         block(1, json!({"type": "text", "text": ""})),
     ];
+    // Small, and yet not beyond counting when somebody answers with megabytes.
+    let size = 97.max(text.len() / 500);
     let mut rest = text;
     while !rest.is_empty() {
-        let (piece, after) = rest.split_at(rest.ceil_char_boundary(97.min(rest.len())));
+        let (piece, after) = rest.split_at(rest.ceil_char_boundary(size.min(rest.len())));
         pieces.push(delta_of(1, json!({"type": "text_delta", "text": piece})));
         rest = after;
     }

@@ -9,7 +9,7 @@ use crate::support::git::git;
 use crate::support::{me, options, record};
 use futures::StreamExt;
 use patchwork::config::{Config, Repository, Secrets, Source};
-use patchwork::domain::draft::{DraftState, Published, Stage, TargetKind};
+use patchwork::domain::draft::{DraftState, Published, Stage};
 use patchwork::domain::id::{DraftId, FeedbackId};
 use patchwork::domain::note::NoteText;
 use patchwork::engine::{Engine, Mode, new_command_id};
@@ -255,13 +255,6 @@ pub fn published(detail: &DraftDetail) -> Published {
     match &detail.draft.state {
         DraftState::Published { published } => published.clone(),
         other => panic!("{other:?}"),
-    }
-}
-
-/// The repository's target, for worlds that need another than the default.
-pub fn target(config: &mut Config, target: TargetKind) {
-    for repository in &mut config.repositories {
-        repository.target = Some(target);
     }
 }
 
