@@ -5,6 +5,10 @@ pub mod running;
 
 pub mod program;
 
+pub mod fake;
+pub mod git;
+pub mod markdown;
+
 use patchwork::config::{Config, Secrets};
 use patchwork::domain::feedback::NewFeedback;
 use patchwork::domain::id::{CommandId, FeedbackId};
