@@ -14,6 +14,7 @@ use anyhow::bail;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use std::io;
+use tokio::signal::unix::{Signal as Interrupts, SignalKind, signal};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -106,12 +107,14 @@ fn print_ranking(out: &mut Out, run: &DryRun) -> io::Result<()> {
 }
 
 async fn draft(engine: &Engine, actor: Actor, feedback: FeedbackId, args: &Args) -> anyhow::Result<Code> {
-    // Watching begins before the command, so that nothing of the run can be missed.
+    // Watching begins before the command, so that nothing of the run can be missed; and no ctrl-c either: one listener for
+    // the whole run, because a new one does not hear what came before it.
+    let interrupts = signal(SignalKind::interrupt())?;
     let mut signals = engine.watch(engine.hello().seq);
     let command = Command::StartDraft { feedback, force: args.again, drafter: args.drafter, target: args.target };
     let made = engine.submit(new_command_id(), actor.clone(), command).await?.made;
     let Made::Draft(id) = made else { bail!("the engine started no draft") };
-    let mut follower = Follower { engine, id: &id, progress: Progress::open() };
+    let mut follower = Follower { engine, id: &id, progress: Progress::open(), interrupts };
     follower.progress.say(&format!("draft {id}"));
     let state = follower.until_over(&mut signals, actor).await?;
     drop(follower);
@@ -155,6 +158,7 @@ struct Follower<'a> {
     engine: &'a Engine,
     id: &'a DraftId,
     progress: Progress,
+    interrupts: Interrupts,
 }
 
 impl Follower<'_> {
@@ -168,8 +172,7 @@ impl Follower<'_> {
         loop {
             let signal = tokio::select! {
                 signal = signals.next() => signal,
-                pressed = tokio::signal::ctrl_c() => {
-                    pressed?;
+                _ = self.interrupts.recv() => {
                     if asked {
                         return Ok(DraftState::Cancelled { stage: None });
                     }

@@ -29,6 +29,10 @@ use clap::{Parser, Subcommand};
 use exit::Code;
 use setup::{Global, ServerArgs};
 use std::process::ExitCode;
+use std::time::Duration;
+
+/// How long the process stays for what is still being cleaned up.
+const LAST_WORK: Duration = Duration::from_secs(5);
 
 /// Read what MCP agents could not do, annotate it, draft the pull request.
 ///
@@ -92,8 +96,8 @@ fn run(cli: Cli) -> anyhow::Result<Code> {
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let result = runtime.block_on(run_async(command, global, server));
-    // What is still running by now belongs to nobody: a read of standard input can't be taken back.
-    runtime.shutdown_background();
+    // A cancelled run removes its work tree on a thread of its own; what takes longer than this belongs to nobody.
+    runtime.shutdown_timeout(LAST_WORK);
     result
 }
 

@@ -26,11 +26,12 @@ pub struct FeedbackView<'a> {
     client_type: &'a str,
     reviewed: bool,
     pr_url: &'a str,
-    /// A branch or a pull request was made, and merged; the original had no word for either.
-    drafted: bool,
-    merged: bool,
     notes: Vec<NoteView<'a>>,
-    /// What the original would have thrown away: shown only when there is something.
+    /// What the original had no words for, or would have thrown away: shown only when there is something.
+    #[serde(skip_serializing_if = "is_false")]
+    drafted: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    merged: bool,
     #[serde(skip_serializing_if = "str::is_empty")]
     gap_type_raw: &'a str,
     #[serde(skip_serializing_if = "Map::is_empty")]
@@ -43,6 +44,11 @@ struct NoteView<'a> {
     timestamp: String,
     content: &'a str,
     author: &'a str,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 impl<'a> From<&'a Detail> for FeedbackView<'a> {
@@ -65,9 +71,9 @@ impl<'a> From<&'a Detail> for FeedbackView<'a> {
             client_type: &r.client_type,
             reviewed: f.reviewed,
             pr_url: &f.pr_url,
+            notes: detail.notes.iter().map(NoteView::from).collect(),
             drafted: f.drafted,
             merged: f.merged,
-            notes: detail.notes.iter().map(NoteView::from).collect(),
             gap_type_raw: &r.gap_type_raw,
             extra: &r.extra,
         }

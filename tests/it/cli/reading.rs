@@ -41,10 +41,8 @@ fn json_has_the_shape_of_the_api() {
     let wanted = [
         "agent_model",
         "client_type",
-        "drafted",
         "gap_type",
         "id",
-        "merged",
         "notes",
         "pr_url",
         "resolution",
@@ -64,7 +62,7 @@ fn json_has_the_shape_of_the_api() {
     assert_eq!(oldest["gap_type"], "missing_parameter");
     assert_eq!(oldest["resolution"], "blocked");
     assert_eq!(oldest["tools_available"], json!(["list_invoices", "search_costs"]));
-    assert_eq!((&oldest["reviewed"], &oldest["drafted"]), (&json!(false), &json!(false)));
+    assert_eq!(oldest["reviewed"], false);
     assert_eq!(fields(&oldest["notes"][0]), ["author", "content", "id", "timestamp"]);
     assert_eq!((&oldest["notes"][0]["content"], &oldest["notes"][0]["author"]), (&json!("first note"), &json!("ada")));
     assert_eq!(home.json(&["show", &all[0], "--json"]), *oldest, "one report looks the same alone");
