@@ -7,6 +7,9 @@ use super::super::widget::{age, pane};
 use super::list;
 use crate::domain::time::{Millis, SECOND};
 
+/// Labels are brought up to date at multiples of this: one is at most so late.
+const LABELS: i64 = 10 * SECOND;
+
 pub(super) fn settle(model: &mut Model, out: &mut Vec<Effect>) {
     cursor_in_list(model);
     list::read_ahead(model, out);
@@ -128,7 +131,7 @@ pub fn next_tick(model: &Model) -> Option<Millis> {
         return Some(Millis((model.now.0 / SECOND + 1) * SECOND));
     }
     let height = usize::from(model.size.height);
-    let times = match model.view {
+    let due = match model.view {
         View::Inbox => {
             let rows = model.mirror.rows().iter().skip(model.inbox.offset).take(height).map(|row| row.received_at);
             let notes = model.detail().into_iter().flat_map(|d| d.notes.iter().map(|n| n.at));
@@ -139,5 +142,6 @@ pub fn next_tick(model: &Model) -> Option<Millis> {
             drafts.map(|d| age::next_change(model.now, d.created_at)).min()
         }
     };
-    times
+    // Reports that came within seconds of each other change their labels in one frame.
+    due.map(|due| Millis((due.0 / LABELS + 1) * LABELS))
 }
