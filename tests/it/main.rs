@@ -14,3 +14,4 @@ mod faults;
 mod http;
 mod kill;
 mod store;
+mod tui;
