@@ -13,4 +13,5 @@ mod engine;
 mod faults;
 mod http;
 mod kill;
+mod readme;
 mod store;
