@@ -23,9 +23,9 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 pub const SLUG: &str = "octo/billing";
-/// Keys that are recognised wherever they turn up.
-pub const ANTHROPIC_KEY: &str = concat!("sk-", "ant-api03-CANARYanthropic7Q2w9Xz4Lk8Vb3Nm6Pd1");
-pub const GITHUB_TOKEN: &str = "ghp_CANARYgithub9D4f1A8b3E7c0F5a2B6d";
+/// Keys that are recognised wherever they turn up, and that do not look like keys: only who knows them can hide them.
+pub const ANTHROPIC_KEY: &str = "CANARYanthropic~7Q2w9Xz4Lk8Vb3Nm6Pd1";
+pub const GITHUB_TOKEN: &str = "CANARYgithub~9D4f1A8b3E7c0F5a2B6d";
 
 pub const SERVER: &str = "from mcp.server import MCPServer\n\nmcp = MCPServer(\"billing\")\n\n\n@mcp.tool()\ndef search_costs(query: str) -> list:\n    \
                           \"\"\"Search the costs.\"\"\"\n    return [query]\n\n\n@mcp.tool()\ndef list_costs() -> list:\n    \"\"\"List the costs.\"\"\"\n    return []\n";
