@@ -10,4 +10,5 @@ mod cli;
 mod drafting;
 mod engine;
 mod http;
+mod providers;
 mod store;
