@@ -173,7 +173,9 @@ impl Run<'_> {
         let title = publish::title(&title, &self.job.report.feedback.report.what_i_needed);
         let at = Millis(jiff::Timestamp::now().as_millisecond());
         let change = SavedChange { base: worktree.base_commit().to_owned(), at, title, summary, files, usage };
-        self.say(format!("{}: {} files change", change.title, change.files.len())).await?;
+        let files = change.files.len();
+        let files = if files == 1 { "1 file changes".to_owned() } else { format!("{files} files change") };
+        self.say(format!("{}: {files}", change.title)).await?;
         self.reporter.save(Artifact::Diff(worktree.diff().await?)).await?;
         self.reporter.save(Artifact::Change(change.clone())).await?;
         Ok(change)

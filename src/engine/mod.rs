@@ -308,11 +308,7 @@ fn refusal(e: StoreError) -> Refusal {
         StoreError::NotFound { .. } => RefusalKind::NotFound,
         StoreError::Conflict(_) => RefusalKind::Conflict,
         StoreError::QueueFull | StoreError::Closed => RefusalKind::Busy,
-        StoreError::DiskFull
-        | StoreError::Locked
-        | StoreError::Open { .. }
-        | StoreError::Sql(_)
-        | StoreError::Stored(_) => RefusalKind::Storage,
+        StoreError::Open { .. } | StoreError::Fault(_) | StoreError::Stored(_) => RefusalKind::Storage,
     };
     if kind == RefusalKind::Storage {
         tracing::error!(error = %e, "storage");

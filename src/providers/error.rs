@@ -1,6 +1,6 @@
 //! What can go wrong outside, as sentences: what failed, and what the user can do about it.
 //!
-//! Every text that came from outside passes through [`super::redact`] before it becomes part of an error, so an error can be
+//! Every text that came from outside passes through `super::redact` before it becomes part of an error, so an error can be
 //! stored, logged and shown as it is. `drafting` puts [`ProviderError`]'s `Display` into the run's history.
 
 use super::redact;

@@ -1,7 +1,7 @@
 //! The Anthropic Messages API: one streamed question with a JSON schema, and the list of models.
 //!
 //! The request holds nothing that some current model refuses: no thinking or sampling parameters, no forced tool, no prefilled
-//! answer. [`wire`] knows the shapes that are sent, [`stream`] those that come back, [`failure`] what a refusal means.
+//! answer. `wire` knows the shapes that are sent, `stream` those that come back, `failure` what a refusal means.
 
 mod failure;
 mod stream;

@@ -247,6 +247,6 @@ impl Reporter for Recorder {
     }
 
     fn progress(&self, _stage: Stage, _bytes: i64, tail: &str) {
-        self.told.lock().unwrap().tail = tail.to_owned();
+        tail.clone_into(&mut self.told.lock().unwrap().tail);
     }
 }
