@@ -92,12 +92,12 @@ async fn no_key_is_kept_shown_or_passed_on() {
             world.failure(&id).await.1
         },
         {
-            world.anthropic.reply(Reply::ends("{", json!({"stop_reason": echo})));
+            world.anthropic.reply(Reply::ends("{", &json!({"stop_reason": echo})));
             world.failure(&id).await.1
         },
         {
             let details = json!({"category": echo, "explanation": echo});
-            world.anthropic.reply(Reply::ends("{", json!({"stop_reason": "refusal", "stop_details": details})));
+            world.anthropic.reply(Reply::ends("{", &json!({"stop_reason": "refusal", "stop_details": details})));
             world.failure(&id).await.1
         },
         {

@@ -92,10 +92,10 @@ impl World {
         let anthropic = Anthropic::start(ANTHROPIC_KEY).await;
         let github = Github::start(SLUG, GITHUB_TOKEN, &bare).await;
         let mut config = Config::default();
-        config.anthropic.model = anthropic::MODELS[0].to_owned();
-        config.anthropic.base_url = anthropic.url().to_owned();
-        config.github.api_url = github.url().to_owned();
-        config.github.server_url = git.url().to_owned();
+        config.anthropic.model = anthropic::MODELS[0].into();
+        config.anthropic.base_url = anthropic.url().into();
+        config.github.api_url = github.url().into();
+        config.github.server_url = git.url().into();
         let here = |server: &str, source| Repository {
             server: server.into(),
             source,
@@ -194,12 +194,6 @@ impl World {
         self.anthropic.reply(Reply::change("Add a date range", &files))
     }
 
-    /// The branches of a repository besides `main`.
-    pub fn branches(&self, repository: &Path) -> Vec<String> {
-        let all = git(repository, &["for-each-ref", "--format=%(refname:short)", "refs/heads"]);
-        all.lines().filter(|b| *b != "main").map(str::to_owned).collect()
-    }
-
     /// All events so far.
     pub async fn events(&self) -> Vec<Event> {
         let newest = self.engine.hello().seq;
@@ -225,6 +219,12 @@ impl World {
         assert_eq!(git(&self.checkout(), &["status", "--porcelain"]), "");
         assert_eq!(git(&self.checkout(), &["symbolic-ref", "HEAD"]), "refs/heads/main");
     }
+}
+
+/// The branches of a repository besides `main`.
+pub fn branches(repository: &Path) -> Vec<String> {
+    let all = git(repository, &["for-each-ref", "--format=%(refname:short)", "refs/heads"]);
+    all.lines().filter(|b| *b != "main").map(str::to_owned).collect()
 }
 
 pub fn owner() -> Mode {
