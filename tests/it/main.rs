@@ -13,5 +13,6 @@ mod engine;
 mod faults;
 mod http;
 mod kill;
+mod providers;
 mod readme;
 mod store;
