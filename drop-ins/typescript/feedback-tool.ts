@@ -145,6 +145,8 @@ const LONG_FIELDS = ["what_i_needed", "what_i_tried", "suggestion", "user_goal"]
 const SHORT_FIELDS = ["gap_type", "resolution", "agent_model", "session_id", "client_type", "client_version"];
 const OWN_FIELDS = ["id", "server_name", "drop_in", "sdk", "texts_version"];
 const LONG_MAX_BYTES = 200_000;
+const LONG_READ_CHARS = LONG_MAX_BYTES + (1 << 16); // of a text of any length: what lies behind is cut anyway
+const SHORT_READ_CHARS = 1 << 13;
 const SHORT_MAX_CHARS = 500;
 const TOOLS_MAX = 500;
 const TOOL_MAX_CHARS = 200;
@@ -216,7 +218,7 @@ function redact(text: string): string {
 }
 
 /** Whatever an agent sent, as text that survives JSON and UTF-8, without credentials. */
-function toText(value: unknown): string {
+function toText(value: unknown, most: number): string {
   if (value === null || value === undefined) return "";
   let text: string | undefined;
   try {
@@ -224,7 +226,12 @@ function toText(value: unknown): string {
   } catch {
     text = "[unreadable]";
   }
-  return redact((text ?? "").replace(UNSAFE, "\ufffd"));
+  return redact((text ?? "").slice(0, most).replace(UNSAFE, "\ufffd"));
+}
+
+/** A text of a few words. */
+function short(value: unknown, most = SHORT_MAX_CHARS): string {
+  return cutChars(toText(value, SHORT_READ_CHARS), most);
 }
 
 function cutBytes(text: string): string {
@@ -253,7 +260,7 @@ function toolNames(value: unknown): string[] {
   }
   const names: string[] = [];
   for (const item of Array.isArray(items) ? items : [items]) {
-    const name = cutChars(toText(isObject(item) && "name" in item ? item["name"] : item).trim(), TOOL_MAX_CHARS);
+    const name = cutChars(toText(isObject(item) && "name" in item ? item["name"] : item, SHORT_READ_CHARS).trim(), TOOL_MAX_CHARS);
     if (name) names.push(name);
     if (names.length === TOOLS_MAX) break;
   }
@@ -268,12 +275,12 @@ function buildPayload(args: unknown, serverName: string, sdk: string, facts: Fac
   const said = isObject(args) ? args : {};
   // A map first: names such as `__proto__` are only names to it.
   const fields = new Map<string, string | string[]>();
-  for (const name of LONG_FIELDS) fields.set(name, cutBytes(toText(said[name])));
-  for (const name of SHORT_FIELDS) fields.set(name, cutChars(toText(said[name]), SHORT_MAX_CHARS));
+  for (const name of LONG_FIELDS) fields.set(name, cutBytes(toText(said[name], LONG_READ_CHARS)));
+  for (const name of SHORT_FIELDS) fields.set(name, short(said[name]));
   fields.set("tools_available", toolNames(facts.toolsAvailable?.length ? facts.toolsAvailable : said["tools_available"]));
   const known = { client_type: facts.clientType, client_version: facts.clientVersion, session_id: facts.sessionId };
   for (const [name, value] of Object.entries(known)) {
-    const text = cutChars(toText(value), SHORT_MAX_CHARS);
+    const text = short(value);
     if (text) fields.set(name, text);
   }
   if (!fields.get("session_id")) fields.set("session_id", facts.fallbackSession ?? "");
@@ -281,13 +288,13 @@ function buildPayload(args: unknown, serverName: string, sdk: string, facts: Fac
 
   const unknown = Object.keys(said).filter((name) => !fields.has(name) && !OWN_FIELDS.includes(name));
   for (const name of unknown.slice(0, UNKNOWN_FIELDS_MAX)) {
-    fields.set(cutChars(toText(name), 100), cutChars(toText(said[name]), SHORT_MAX_CHARS));
+    fields.set(short(name, 100), short(said[name]));
   }
 
   for (const [name, value] of fields) if (!value.length) fields.delete(name);
   // One id per report, the same in every retry: the sidecar stores it once.
   fields.set("id", randomUUID());
-  fields.set("server_name", cutChars(toText(serverName), SHORT_MAX_CHARS) || "unknown");
+  fields.set("server_name", short(serverName) || "unknown");
   fields.set("drop_in", `typescript/${VERSION}`);
   fields.set("sdk", sdk);
   fields.set("texts_version", TEXTS.version);
@@ -699,6 +706,7 @@ class Reporter {
   }
 
   private async attempt(args: unknown, facts: Facts): Promise<Outcome> {
+    const deadline = performance.now() + CALL_MS;
     const payload = buildPayload(args, this.serverName, this.sdk, facts);
     const missing = TEXTS.input_schema.required.filter((name) => !String(payload[name] ?? "").trim());
     if (missing.length) {
@@ -708,15 +716,14 @@ class Reporter {
     const flight = { spool: this.spool, payload };
     keepOnExit(flight);
     try {
-      return await this.deliver(payload);
+      return await this.deliver(payload, deadline);
     } finally {
       inFlight.delete(flight);
     }
   }
 
-  private async deliver(payload: Payload): Promise<Outcome> {
-    const deadline = performance.now() + CALL_MS;
-    let reply = await this.send(payload, CALL_MS, true);
+  private async deliver(payload: Payload, deadline: number): Promise<Outcome> {
+    let reply = await this.send(payload, Math.max(deadline - performance.now(), CONNECT_MS), true);
     const wait = Math.max(RETRY_PAUSE_MS, reply.retryAfterMs ?? 0);
     const left = deadline - performance.now() - wait;
     if (passing(reply) && left > CONNECT_MS) {
@@ -1015,8 +1022,8 @@ function factsOf(server: LowLevel, extra: Extra, names: string[]): Facts {
   const { name, version } = isObject(info) ? info : { name: undefined, version: undefined };
   const overHttp = extra.requestInfo !== undefined || extra.http !== undefined || extra.sessionId !== undefined;
   return {
-    clientType: toText(name),
-    clientVersion: toText(version),
+    clientType: short(name),
+    clientVersion: short(version),
     sessionId: extra.sessionId,
     toolsAvailable: names,
     fallbackSession: overHttp ? undefined : PROCESS_SESSION,
