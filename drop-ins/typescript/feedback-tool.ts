@@ -260,7 +260,10 @@ function toolNames(value: unknown): string[] {
   }
   const names: string[] = [];
   for (const item of Array.isArray(items) ? items : [items]) {
-    const name = cutChars(toText(isObject(item) && "name" in item ? item["name"] : item, SHORT_READ_CHARS).trim(), TOOL_MAX_CHARS);
+    const name = cutChars(
+      toText(isObject(item) && "name" in item ? item["name"] : item, SHORT_READ_CHARS).trim(),
+      TOOL_MAX_CHARS,
+    );
     if (name) names.push(name);
     if (names.length === TOOLS_MAX) break;
   }
@@ -277,7 +280,10 @@ function buildPayload(args: unknown, serverName: string, sdk: string, facts: Fac
   const fields = new Map<string, string | string[]>();
   for (const name of LONG_FIELDS) fields.set(name, cutBytes(toText(said[name], LONG_READ_CHARS)));
   for (const name of SHORT_FIELDS) fields.set(name, short(said[name]));
-  fields.set("tools_available", toolNames(facts.toolsAvailable?.length ? facts.toolsAvailable : said["tools_available"]));
+  fields.set(
+    "tools_available",
+    toolNames(facts.toolsAvailable?.length ? facts.toolsAvailable : said["tools_available"]),
+  );
   const known = { client_type: facts.clientType, client_version: facts.clientVersion, session_id: facts.sessionId };
   for (const [name, value] of Object.entries(known)) {
     const text = short(value);
@@ -369,11 +375,22 @@ function target(url: string, route: string, headers: Record<string, string>) {
   if (protocol !== "http:" && protocol !== "https:") throw new TypeError("not an http or https URL");
   const host = hostname.replace(/^\[|\]$/g, "");
   const request = protocol === "https:" ? https.request : http.request;
-  return { request, host, options: { method: "POST", host, port, path: pathname.replace(/\/+$/, "") + route, headers, agent: false as const } };
+  return {
+    request,
+    host,
+    options: { method: "POST", host, port, path: pathname.replace(/\/+$/, "") + route, headers, agent: false as const },
+  };
 }
 
 /** POSTs within `ms`, name lookup and a trickling answer included. Never rejects. */
-function post(url: string, route: string, body: Buffer, headers: Record<string, string>, ms: number, inCall: boolean): Promise<Reply> {
+function post(
+  url: string,
+  route: string,
+  body: Buffer,
+  headers: Record<string, string>,
+  ms: number,
+  inCall: boolean,
+): Promise<Reply> {
   return new Promise((resolve) => {
     const timers: NodeJS.Timeout[] = [];
     let request: http.ClientRequest | undefined;
@@ -512,7 +529,11 @@ class Spool {
   private readonly name: string;
 
   constructor(serverName: string) {
-    this.name = serverName.replace(/[^A-Za-z0-9._-]/gu, "_").replace(/^\.+/, "").slice(0, 100) || "unknown";
+    this.name =
+      serverName
+        .replace(/[^A-Za-z0-9._-]/gu, "_")
+        .replace(/^\.+/, "")
+        .slice(0, 100) || "unknown";
   }
 
   private file(suffix: string): string {
@@ -573,7 +594,8 @@ class Spool {
     const before = fs.existsSync(file) ? fs.readFileSync(file) : Buffer.alloc(0);
     // A writer may have died in the middle of a line.
     const start = before.length && before.at(-1) !== 0x0a ? "\n" : "";
-    const full = before.length + line.length + start.length > SPOOL_MAX_BYTES || lines(before).length >= SPOOL_MAX_LINES;
+    const full =
+      before.length + line.length + start.length > SPOOL_MAX_BYTES || lines(before).length >= SPOOL_MAX_LINES;
     if (full) return "spool_full";
     fs.appendFileSync(file, start ? Buffer.concat([Buffer.from(start), line]) : line, { mode: 0o600 });
     return undefined;
@@ -619,7 +641,7 @@ function now(): string {
 
 function lines(data: Buffer): Buffer[] {
   const found: Buffer[] = [];
-  for (let start = 0; start < data.length; ) {
+  for (let start = 0; start < data.length;) {
     const newline = data.indexOf(0x0a, start);
     const end = newline < 0 ? data.length : newline;
     const line = data.subarray(start, end);
@@ -750,7 +772,13 @@ class Reporter {
     return this.post("/api/feedback", payload, ms, inCall, { "Idempotency-Key": String(payload["id"] ?? "") });
   }
 
-  private post(route: string, value: unknown, ms: number, inCall: boolean, extra: Record<string, string> = {}): Promise<Reply> {
+  private post(
+    route: string,
+    value: unknown,
+    ms: number,
+    inCall: boolean,
+    extra: Record<string, string> = {},
+  ): Promise<Reply> {
     // Read on each use: many servers load their .env file after the imports.
     const url = this.options.url || process.env["FEEDBACK_SIDECAR_URL"] || DEFAULT_URL;
     const key = (this.options.apiKey || process.env["FEEDBACK_API_KEY"] || "").trim();
@@ -893,7 +921,10 @@ function reporterFor(serverName: string, sdk: string, options: FeedbackOptions):
  *
  * The optional facts are what the server itself knows; they outrank the agent's own words.
  */
-export function sendFeedback(args: unknown, options: { serverName: string } & FeedbackOptions & FeedbackFacts): Promise<string> {
+export function sendFeedback(
+  args: unknown,
+  options: { serverName: string } & FeedbackOptions & FeedbackFacts,
+): Promise<string> {
   const toolsAvailable = toolNames(options.toolsAvailable);
   return reporterFor(options.serverName, "none", options).report(args, { ...options, toolsAvailable });
 }
@@ -956,7 +987,9 @@ export function registerFeedbackTool(server: object, serverName: string, options
   const sdk = "_wrapHandler" in low ? "@modelcontextprotocol/server" : "@modelcontextprotocol/sdk";
   const reporter = reporterFor(serverName, `${sdk} ${versionOf(sdk)}`, options);
   if (high?._registeredTools?.[TOOL_NAME]) {
-    reporter.log(`patchworkmcp: this server has a tool named "${TOOL_NAME}" already: it is kept, no feedback tool is added`);
+    reporter.log(
+      `patchworkmcp: this server has a tool named "${TOOL_NAME}" already: it is kept, no feedback tool is added`,
+    );
     return;
   }
   let seen: string[] = [];
@@ -965,7 +998,10 @@ export function registerFeedbackTool(server: object, serverName: string, options
     return tools.length ? tools.map(([name]) => name) : seen;
   };
   const answer = async (args: unknown, extra: Extra) => {
-    const text = await reporter.report(args, factsOrNone(() => factsOf(low, extra, names())));
+    const text = await reporter.report(
+      args,
+      factsOrNone(() => factsOf(low, extra, names())),
+    );
     return { content: [{ type: "text", text }] };
   };
   if (high) addToHighLevel(high, answer);
@@ -984,7 +1020,12 @@ function addToHighLevel(server: HighLevel, answer: (args: unknown, extra: Extra)
   // 1.x takes Zod only; the wrapped handlers show and accept the schema there.
   const modern = "_wrapHandler" in server.server;
   const json = () => inputSchema;
-  const standard = { version: 1, vendor: "patchworkmcp", validate: (value: unknown) => ({ value }), jsonSchema: { input: json, output: json } };
+  const standard = {
+    version: 1,
+    vendor: "patchworkmcp",
+    validate: (value: unknown) => ({ value }),
+    jsonSchema: { input: json, output: json },
+  };
   const config = { title, description, annotations };
   const handler = (...args: unknown[]) => answer(args.length > 1 ? args[0] : {}, (args.at(-1) ?? {}) as Extra);
   server.registerTool(TOOL_NAME, modern ? { ...config, inputSchema: { "~standard": standard } } : config, handler);
@@ -996,7 +1037,11 @@ function addToHighLevel(server: HighLevel, answer: (args: unknown, extra: Extra)
  * The handlers are the same in both lines of the SDK once they are registered. Taking the calls
  * here keeps the SDK's own checks away from arguments that an agent made up.
  */
-function wrapHandlers(server: LowLevel, answer: (args: unknown, extra: Extra) => unknown, listed: (names: string[]) => void): void {
+function wrapHandlers(
+  server: LowLevel,
+  answer: (args: unknown, extra: Extra) => unknown,
+  listed: (names: string[]) => void,
+): void {
   const oldList = server._requestHandlers.get("tools/list");
   const oldCall = server._requestHandlers.get("tools/call");
   if (!oldList) server.registerCapabilities({ tools: {} });
