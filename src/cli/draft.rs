@@ -4,15 +4,17 @@ use super::exit::{Code, Usage, complain};
 use super::out::{Ink, Out};
 use super::progress::Progress;
 use super::setup::{Global, Setup};
+use super::table::counted;
 use crate::domain::draft::{Draft, DraftState, DrafterKind, Stage, TargetKind};
 use crate::domain::id::{DraftId, FeedbackId};
 use crate::engine::{Engine, new_command_id};
 use crate::protocol::read::{DraftDetail, DryRun};
-use crate::protocol::{Actor, Command, EventKind, Made, Signal};
+use crate::protocol::{Actor, Command, EventKind, Made, Refusal, RefusalKind, Signal};
 use anyhow::bail;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use std::io;
+use tokio::signal::unix::{Signal as Interrupts, SignalKind, signal};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -59,7 +61,7 @@ async fn dry_run(engine: &Engine, feedback: &FeedbackId, json: bool) -> anyhow::
     let mut progress = Progress::open();
     progress.now("looking at the repository …");
     let ranked = tokio::select! {
-        ranked = engine.dry_run(feedback) => ranked?,
+        ranked = engine.dry_run(feedback) => ranked.map_err(not_the_arguments)?,
         pressed = tokio::signal::ctrl_c() => {
             pressed?;
             return Ok(Code::Interrupted);
@@ -76,9 +78,22 @@ async fn dry_run(engine: &Engine, feedback: &FeedbackId, json: bool) -> anyhow::
     Ok(Code::Ok)
 }
 
+/// A repository that can't be read is a failure, and no fault of whoever typed the command.
+fn not_the_arguments(refusal: Refusal) -> anyhow::Error {
+    match refusal.kind {
+        RefusalKind::Invalid => anyhow::Error::msg(refusal.detail),
+        RefusalKind::NotFound
+        | RefusalKind::Conflict
+        | RefusalKind::Unconfigured
+        | RefusalKind::Busy
+        | RefusalKind::Storage => refusal.into(),
+    }
+}
+
 fn print_ranking(out: &mut Out, run: &DryRun) -> io::Result<()> {
     out.line(format!("{} at {}", run.repository, run.commit))?;
-    out.line(format!("{} files, about {} tokens of brief", run.files.len(), run.brief_tokens))?;
+    let files = counted(run.files.len() as i64, "file");
+    out.line(format!("{files}, about {} tokens of brief", run.brief_tokens))?;
     out.line("")?;
     for file in &run.files {
         let tokens = if file.tokens == 0 { "did not fit".to_owned() } else { format!("{} tokens", file.tokens) };
@@ -92,12 +107,14 @@ fn print_ranking(out: &mut Out, run: &DryRun) -> io::Result<()> {
 }
 
 async fn draft(engine: &Engine, actor: Actor, feedback: FeedbackId, args: &Args) -> anyhow::Result<Code> {
-    // Watching begins before the command, so that nothing of the run can be missed.
+    // Watching begins before the command, so that nothing of the run can be missed; and no ctrl-c either: one listener for
+    // the whole run, because a new one does not hear what came before it.
+    let interrupts = signal(SignalKind::interrupt())?;
     let mut signals = engine.watch(engine.hello().seq);
     let command = Command::StartDraft { feedback, force: args.again, drafter: args.drafter, target: args.target };
     let made = engine.submit(new_command_id(), actor.clone(), command).await?.made;
     let Made::Draft(id) = made else { bail!("the engine started no draft") };
-    let mut follower = Follower { engine, id: &id, progress: Progress::open() };
+    let mut follower = Follower { engine, id: &id, progress: Progress::open(), interrupts };
     follower.progress.say(&format!("draft {id}"));
     let state = follower.until_over(&mut signals, actor).await?;
     drop(follower);
@@ -141,6 +158,7 @@ struct Follower<'a> {
     engine: &'a Engine,
     id: &'a DraftId,
     progress: Progress,
+    interrupts: Interrupts,
 }
 
 impl Follower<'_> {
@@ -154,8 +172,7 @@ impl Follower<'_> {
         loop {
             let signal = tokio::select! {
                 signal = signals.next() => signal,
-                pressed = tokio::signal::ctrl_c() => {
-                    pressed?;
+                _ = self.interrupts.recv() => {
                     if asked {
                         return Ok(DraftState::Cancelled { stage: None });
                     }

@@ -18,10 +18,11 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args, global: &Global) -> anyhow::Result<Code> {
+    let given = args.text.map(|text| stdin::or_read(text, "the note")).transpose()?;
     let (setup, engine) = Setup::guest(global).await?;
     let feedback = engine.find_feedback(&args.id).await?;
-    let text = match args.text {
-        Some(text) => stdin::or_read(text, "the note")?,
+    let text = match given {
+        Some(text) => text,
         None if stdin::is_terminal() => editor::compose(&format!("A note on {feedback}"))?,
         None => stdin::read("the note")?,
     };

@@ -20,7 +20,7 @@ pub(super) async fn run(args: Args, global: &Global, before: ServerArgs) -> anyh
     logging::to_stderr("info")?;
     // Handlers first: a signal that comes while things are being opened must not kill the process.
     let stop = stop_signals()?;
-    let setup = Setup::load(global, &args.server.or(before))?;
+    let setup = Setup::load(global, &args.server.or(&before))?;
     let engine = setup.open(Mode::Owner { role: "serve".into() }).await?;
     let served = async {
         let listener = http::bind(&setup.loaded.config.server, &setup.secrets).await?;

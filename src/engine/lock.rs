@@ -20,7 +20,7 @@ pub struct OwnerInfo {
 
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
-    #[error("{} is in use by `patchwork {}` (process {}, since {}); stop that one first, or use its screen", database.display(), owner.role, owner.pid, owner.since)]
+    #[error("{} is in use by `patchwork {}` (process {}, since {}); stop that one first; list, show, note and the other commands work beside it", database.display(), owner.role, owner.pid, owner.since)]
     Owned { database: PathBuf, owner: OwnerInfo },
     #[error("{} can't be locked: {source}; check that you may write to its directory", path.display())]
     Io { path: PathBuf, source: std::io::Error },

@@ -120,9 +120,9 @@ impl Engine {
 
     /// Writes keys to `secrets.env`; they never pass through a command, an event or the database.
     pub async fn save_secrets(&self, patch: SecretsPatch) -> Result<(), Refusal> {
-        let path = self.inner.options.secrets_file.clone();
+        let file = self.inner.options.secrets_file.clone();
         let patched = Arc::new(self.secrets().patched(&patch));
-        let saved = tokio::task::spawn_blocking(move || Secrets::save(&path, &patch)).await;
+        let saved = tokio::task::spawn_blocking(move || Secrets::save(&file, &patch)).await;
         match saved {
             Ok(Ok(())) => {}
             Ok(Err(e @ SecretsError::IllegalValue { .. })) => {

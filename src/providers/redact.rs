@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn what_looks_like_a_key_is_hidden() {
         for (raw, secret) in [
-            ("invalid x-api-key sk-ant-REDACTED", "abcdefgh"),
+            (concat!("invalid x-api-key sk-", "ant-api03-abcdefghijklmnop"), "abcdefgh"),
             ("Authorization: Bearer abcdefghijklmnop failed", "abcdefgh"),
             ("fatal: https://x-access-token:hunter2hunter2@github.com/a/b.git not found", "hunter2"),
             ("fatal: 'https://onlytoken12345@host/x'", "onlytoken"),

@@ -52,6 +52,15 @@ pub(super) fn slice(tx: &Connection, max: i64) -> Result<Slice, StoreError> {
     Ok(Slice { more, reached: Seq(to), wrote })
 }
 
+/// The number of the newest event, when there is nothing to index and nothing to store up to it.
+pub(super) fn all_done(conn: &Connection) -> Result<Option<Seq>, StoreError> {
+    let tx = conn.unchecked_transaction()?;
+    let (from, newest) = (position(&tx)?, super::log::newest(&tx)?);
+    let sql = "SELECT EXISTS (SELECT 1 FROM events WHERE seq > ?1 AND kind IN ('feedback_recorded', 'note_added'))";
+    let pending: bool = tx.prepare_cached(sql)?.query_row([from], |r| r.get(0))?;
+    Ok((!pending && newest.0 - from <= LAZY).then_some(newest))
+}
+
 /// The number of the last event that is in the index.
 pub(super) fn position(conn: &Connection) -> Result<i64, StoreError> {
     let sql = "SELECT coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'indexed_seq'), 0)";

@@ -1,11 +1,12 @@
 //! Bringing a file to today's schema: backed up first, in one transaction, never backwards.
 
-use super::error::{StoreError, explain_open};
+use super::error::StoreError;
 use super::open::APPLICATION_ID;
 use super::original;
 use crate::domain::time::Millis;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
-use std::os::unix::fs::PermissionsExt;
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// One file per released schema, in order; `user_version` counts them.
@@ -28,11 +29,7 @@ enum Found {
 pub(super) fn run(conn: &mut Connection, path: &Path, now: Millis) -> Result<(), StoreError> {
     let refuse = |reason: String| StoreError::Open { path: path.to_owned(), reason };
     let newest = MIGRATIONS.len() as i64;
-    let found = look(conn).map_err(|e| match e {
-        StoreError::Sql(e) => refuse(explain_open(&e)),
-        StoreError::Stored(why) => refuse(why),
-        other => other,
-    })?;
+    let found = look(conn)?;
     let from = match &found {
         Found::Ours { version } if *version == newest => return Ok(()),
         Found::Ours { version } if *version > newest => {
@@ -114,7 +111,19 @@ fn back_up(conn: &Connection, path: &Path, version: i64, now: Millis) -> Result<
             backup.display()
         ),
     };
-    conn.execute("VACUUM INTO ?1", [backup.to_string_lossy()]).map_err(|e| failed(e.to_string()))?;
-    std::fs::set_permissions(&backup, std::fs::Permissions::from_mode(0o600)).map_err(|e| failed(e.to_string()))?;
+    let part = path.with_file_name(format!("{name}.backup-part-{}", std::process::id()));
+    if let Err(why) = copy_whole(conn, &part).and_then(|()| Ok(fs::rename(&part, &backup)?)) {
+        // Half a backup is worse than none, and takes up room that is missing perhaps. It may not even be there.
+        let _nothing_left = fs::remove_file(&part);
+        return Err(failed(why.to_string()));
+    }
     Ok(backup)
+}
+
+/// Writes the database to `to`, private from its first byte on and on the disk when this returns.
+fn copy_whole(conn: &Connection, to: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    // SQLite takes an empty file as its own.
+    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(to)?;
+    conn.execute("VACUUM INTO ?1", [to.to_string_lossy()])?;
+    Ok(file.sync_all()?)
 }

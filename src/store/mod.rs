@@ -21,7 +21,7 @@ mod write;
 mod writer;
 
 pub use artifacts::ArtifactName;
-pub use error::StoreError;
+pub use error::{Fault, StoreError};
 pub use log::Tail;
 pub use write::{Change, NewDraft, Write, Written};
 pub use writer::{Options, Store};

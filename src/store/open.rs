@@ -1,6 +1,6 @@
 //! Opening the file suspiciously: every pragma that durability rests on is read back.
 
-use super::error::{StoreError, explain_open};
+use super::error::StoreError;
 use rusqlite::{Connection, OpenFlags};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
@@ -19,22 +19,15 @@ fn refuse(path: &Path, reason: impl Into<String>) -> StoreError {
 /// Opens the file for writing, making it (0600) and its directory (0700) when they are not there.
 pub(super) fn writer(path: &Path) -> Result<Connection, StoreError> {
     make_private(path)?;
-    let conn = Connection::open(path).map_err(|e| refuse(path, explain_open(&e)))?;
-    set_pragmas(&conn).map_err(|e| match e {
-        StoreError::Sql(e) => refuse(path, explain_open(&e)),
-        StoreError::Locked => {
-            refuse(path, "the database is locked by another process; stop it, or wait until it is done")
-        }
-        StoreError::Stored(why) => refuse(path, why),
-        other => other,
-    })?;
+    let conn = Connection::open(path)?;
+    set_pragmas(&conn)?;
     Ok(conn)
 }
 
 /// Opens the file for reading only. The file must have been opened by [`writer`] before.
 pub(super) fn reader(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = Connection::open_with_flags(path, flags).map_err(|e| refuse(path, explain_open(&e)))?;
+    let conn = Connection::open_with_flags(path, flags)?;
     conn.busy_timeout(BUSY_TIMEOUT)?;
     conn.set_prepared_statement_cache_capacity(64);
     Ok(conn)

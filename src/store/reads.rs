@@ -1,7 +1,7 @@
 //! The reads: each runs on a blocking thread, on one of a few read-only connections, inside one read transaction.
 
 use super::artifacts::ArtifactName;
-use super::error::StoreError;
+use super::error::{Fault, StoreError};
 use super::log::{self, Tail};
 use super::query;
 use super::rows::{self, DRAFT_COLUMNS, FEEDBACK_COLUMNS};
@@ -59,15 +59,16 @@ impl Store {
         .await
     }
 
-    /// The ids of at most `limit` reports that begin or end with `part`, newest first.
+    /// The ids of at most `limit` reports that begin or end with `part`: first the one that is `part`, then the newest.
+    /// Nothing is like an empty text.
     pub async fn feedback_ids_like(&self, part: &str, limit: i64) -> Result<Vec<FeedbackId>, StoreError> {
-        let part = part.replace(['%', '_', '\\'], "");
+        let part = part.to_owned();
         self.read(move |conn| ids_like(conn, "feedback", &part, limit, FeedbackId::trusted)).await
     }
 
     /// The same for runs.
     pub async fn draft_ids_like(&self, part: &str, limit: i64) -> Result<Vec<DraftId>, StoreError> {
-        let part = part.replace(['%', '_', '\\'], "");
+        let part = part.to_owned();
         self.read(move |conn| ids_like(conn, "drafts", &part, limit, DraftId::trusted)).await
     }
 
@@ -156,6 +157,11 @@ impl Store {
             Ok(lines.into_iter().filter(|l| l != "ok").collect())
         })
         .await
+        // Some damage the check finds, some it dies of.
+        .or_else(|e| match e {
+            StoreError::Fault(Fault::Damaged(why)) => Ok(vec![why]),
+            other => Err(other),
+        })
     }
 }
 
@@ -166,10 +172,19 @@ fn ids_like<T>(
     limit: i64,
     id: fn(String) -> T,
 ) -> Result<Vec<T>, StoreError> {
-    let sql = format!("SELECT id FROM {table} WHERE id LIKE ?1 || '%' OR id LIKE '%' || ?1 ORDER BY n DESC LIMIT ?2");
+    if part.is_empty() {
+        return Ok(Vec::new());
+    }
+    // Ids that clients make may hold what LIKE takes for wildcards.
+    let escaped: String =
+        part.chars().flat_map(|c| matches!(c, '%' | '_' | '\\').then_some('\\').into_iter().chain([c])).collect();
+    let sql = format!(
+        r"SELECT id FROM {table} WHERE id LIKE ?1 || '%' ESCAPE '\' OR id LIKE '%' || ?1 ESCAPE '\'
+          ORDER BY id = ?2 DESC, n DESC LIMIT ?3"
+    );
     let mut select = conn.prepare_cached(&sql)?;
-    let ids = select.query_map(params![part, limit], |r| r.get::<_, String>(0).map(id))?.collect::<Result<_, _>>()?;
-    Ok(ids)
+    let ids = select.query_map(params![escaped, part, limit], |r| r.get::<_, String>(0).map(id))?;
+    Ok(ids.collect::<Result<_, _>>()?)
 }
 
 /// Cuts off the row beyond the limit and says where the next page begins.

@@ -1,14 +1,29 @@
-//! Helpers of the integration tests: an engine in a directory of its own, and builders.
+//! Helpers of the integration tests: an engine in a directory of its own, and builders; the real binary and Python.
+
+pub mod python;
+pub mod running;
+
+pub mod program;
+
+pub mod fake;
+pub mod git;
+pub mod markdown;
 
 use patchwork::config::{Config, Secrets};
 use patchwork::domain::feedback::NewFeedback;
 use patchwork::domain::id::{CommandId, FeedbackId};
 use patchwork::engine::{Clock, Engine, EngineOptions, Mode, new_command_id};
 use patchwork::protocol::{Actor, Command, Door, Made};
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use tempfile::TempDir;
+
+/// Says that a test could not be run, past the harness, which hides what a test prints when it passes.
+pub fn skipped(test: &str, why: &str) {
+    std::io::stderr().write_all(format!("skipped: {test}: {why}\n").as_bytes()).unwrap();
+}
 
 /// 2026-11-20T12:00:00Z
 pub const NOON: i64 = 1_795_176_000_000;

@@ -1,7 +1,7 @@
 //! The Anthropic Messages API: one streamed question with a JSON schema, and the list of models.
 //!
 //! The request holds nothing that some current model refuses: no thinking or sampling parameters, no forced tool, no prefilled
-//! answer. [`wire`] knows the shapes that are sent, [`stream`] those that come back, [`failure`] what a refusal means.
+//! answer. `wire` knows the shapes that are sent, `stream` those that come back, `failure` what a refusal means.
 
 mod failure;
 mod stream;
@@ -144,13 +144,20 @@ impl Anthropic {
         });
         let mut events = bounded.eventsource();
         let mut answer = stream::Answer::new(max_output_tokens);
+        let mut begun = false;
         while let Some(event) = events.next().await {
             let event = event.map_err(stream_error)?;
+            begun = true;
             if answer.take(&event.event, &event.data, on_text)? == stream::Next::Done {
                 return answer.finish(request_id);
             }
         }
-        Err(ProviderError::Network { who: WHO, message: "the answer broke off before its end".into() })
+        if begun {
+            Err(ProviderError::Network { who: WHO, message: "the answer broke off before its end".into() })
+        } else {
+            // A page of a stranger: a captive portal, a web server at the wrong address.
+            Err(ProviderError::garbage(WHO, "its answer is not an event stream; check `base_url` under [anthropic]"))
+        }
     }
 
     /// The models this key may use, retired ones left out. The cheapest way to check a key.

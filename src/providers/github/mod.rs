@@ -1,7 +1,7 @@
 //! GitHub's REST API, as far as publishing a draft needs it: a repository's facts, and pull requests.
 //!
 //! Works against GitHub Enterprise by its base URL. Only reads are repeated blindly: when it is unknown whether a pull request
-//! was created, it is looked up before another is asked for. [`failure`] tells GitHub's many refusals apart.
+//! was created, it is looked up before another is asked for. `failure` tells GitHub's many refusals apart.
 
 mod failure;
 mod wire;

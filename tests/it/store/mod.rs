@@ -1,7 +1,8 @@
 //! The file: opening, migrating, refusing, searching.
 
+mod damaged;
 mod filters;
-mod original;
+pub(crate) mod original;
 
 use crate::support::{TestEngine, command_id, me, options, record, report};
 use patchwork::domain::filter::Filter;
@@ -22,6 +23,21 @@ async fn a_new_database_is_private_and_durable() {
     let engine = Engine::open(options(dir.path())).await.unwrap();
     let mode = std::fs::metadata(dir.path().join("feedback.db")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
+    engine.close().await;
+}
+
+#[tokio::test]
+async fn a_closed_database_is_one_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = Engine::open(options(dir.path())).await.unwrap();
+    let id = record(&engine, json!({"what_i_needed": "n", "what_i_tried": "t"})).await;
+    engine.feedback(&id).await.unwrap();
+    engine.close().await;
+    let other = tempfile::tempdir().unwrap();
+    std::fs::copy(dir.path().join("feedback.db"), other.path().join("feedback.db")).unwrap();
+    assert!(!dir.path().join("feedback.db-wal").exists());
+    let engine = Engine::open(options(other.path())).await.unwrap();
+    assert_eq!(engine.feedback(&id).await.unwrap().feedback.id, id);
     engine.close().await;
 }
 

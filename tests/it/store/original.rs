@@ -32,7 +32,7 @@ const ROWS: &str = "
     INSERT INTO settings VALUES ('github_repo', 'me/billing', '2025-01-01'), ('llm_model', 'some-model', '2025-01-01'),
         ('github_pat', 'ghp_must_not_stay', '2025-01-01');";
 
-fn make(path: &Path, later_columns: bool) {
+pub(crate) fn make(path: &Path, later_columns: bool) {
     let conn = Connection::open(path).unwrap();
     // Python leaves foreign keys off, so orphans are possible.
     conn.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
