@@ -214,8 +214,8 @@ var (
 	required    = []string{"what_i_needed", "what_i_tried"}
 )
 
-// On stdio one process serves one conversation, so the process can stand in for the session.
-var processSession = newUUID()
+// ProcessSession can stand in for a session on stdio, where one process serves one conversation.
+var ProcessSession = newUUID()
 
 // Facts are what the server itself knows about a call. They outrank what the agent says about itself.
 type Facts struct {
@@ -224,7 +224,7 @@ type Facts struct {
 	SessionID      string
 	ToolsAvailable []string
 
-	fallbackSession string // used where neither the SDK nor the agent has one
+	FallbackSession string // used where neither the SDK nor the agent has one
 }
 
 // Option is a setting that outranks the environment.
@@ -474,7 +474,7 @@ func buildPayload(arguments any, serverName, sdk string, facts Facts) map[string
 	set("client_version", short(facts.ClientVersion))
 	set("session_id", short(facts.SessionID))
 	if payload["session_id"] == nil {
-		set("session_id", facts.fallbackSession)
+		set("session_id", facts.FallbackSession)
 	}
 	if payload["gap_type"] == nil {
 		payload["gap_type"] = "other"

@@ -184,8 +184,8 @@ const TOOL_MAX_CHARS: usize = 200;
 const UNKNOWN_FIELDS_MAX: usize = 20;
 const CUT_MARK: &str = "…[cut]";
 
-// On stdio one process serves one conversation, so the process can stand in for the session.
-static PROCESS_SESSION: LazyLock<String> = LazyLock::new(new_uuid);
+/// Can stand in for a session on stdio, where one process serves one conversation.
+pub static PROCESS_SESSION: LazyLock<String> = LazyLock::new(new_uuid);
 
 /// Where log lines go.
 pub type Log = Arc<dyn Fn(&str) + Send + Sync>;
