@@ -242,7 +242,7 @@ func WithURL(url string) Option { return func(s *settings) { s.url = url } }
 func WithAPIKey(key string) Option { return func(s *settings) { s.apiKey = key } }
 
 // WithLog takes the log lines, which go to stderr otherwise. A line must not be wrapped or quoted:
-// `patchwork replay` reads them.
+// reports are imported from logs.
 func WithLog(log func(line string)) Option { return func(s *settings) { s.log = log } }
 
 // ---------------------------------------------------------------------------------------------

@@ -195,7 +195,7 @@ pub type Log = Arc<dyn Fn(&str) + Send + Sync>;
 pub struct Options {
     pub url: Option<String>,
     pub api_key: Option<String>,
-    /// Takes the log lines. A line must not be wrapped or quoted: `patchwork replay` reads them.
+    /// Takes the log lines. A line must not be wrapped or quoted: reports are imported from logs.
     pub log: Option<Log>,
 }
 

@@ -690,6 +690,8 @@ class Reporter {
   private wake: (() => void) | undefined;
   private notBefore = 0; // what the last Retry-After asked for
   private heartbeatDue = true;
+  /** The names that were listed last, by any of the servers that share this reporter. */
+  seen: string[] = [];
 
   constructor(serverName: string, sdk: string, options: FeedbackOptions) {
     this.serverName = serverName;
@@ -992,10 +994,9 @@ export function registerFeedbackTool(server: object, serverName: string, options
     );
     return;
   }
-  let seen: string[] = [];
   const names = () => {
     const tools = Object.entries(high?._registeredTools ?? {}).filter(([, tool]) => tool.enabled !== false);
-    return tools.length ? tools.map(([name]) => name) : seen;
+    return tools.length ? tools.map(([name]) => name) : reporter.seen;
   };
   const answer = async (args: unknown, extra: Extra) => {
     const text = await reporter.report(
@@ -1006,8 +1007,8 @@ export function registerFeedbackTool(server: object, serverName: string, options
   };
   if (high) addToHighLevel(high, answer);
   wrapHandlers(low, answer, (all) => {
-    seen = all;
-    if (!high) reporter.heartbeatLater(() => seen); // only a client can list these tools
+    reporter.seen = all;
+    if (!high) reporter.heartbeatLater(names); // only a client can list these tools
   });
   if (high) reporter.heartbeatLater(names);
   const present = low._instructions ?? "";
