@@ -9,6 +9,7 @@ mod architecture;
 mod cli;
 mod drafting;
 mod dropin;
+mod dropin_texts;
 mod engine;
 mod faults;
 mod http;
