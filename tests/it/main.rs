@@ -17,3 +17,4 @@ mod kill;
 mod providers;
 mod readme;
 mod store;
+mod tui;
