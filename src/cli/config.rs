@@ -1,10 +1,11 @@
 //! `patchwork config path|example|show|check`.
 
-use super::exit::Code;
+use super::exit::{Code, Usage};
 use super::out::Out;
 use super::setup::{self, Global, ServerArgs, Setup};
 use crate::config::{EXAMPLE, Loaded, Origin, Repository, Source};
 use crate::domain::draft::{DrafterKind, TargetKind};
+use crate::tui::keymap::Keymap;
 use std::io;
 
 #[derive(Debug, clap::Args)]
@@ -38,7 +39,12 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Code> {
         }
         What::Example => out.verbatim(EXAMPLE)?,
         What::Show => show(&mut out, &Setup::load(global, &ServerArgs::default())?)?,
-        What::Check => check(&mut out, &setup::load(global, &ServerArgs::default())?)?,
+        What::Check => {
+            let loaded = setup::load(global, &ServerArgs::default())?;
+            // The names of keys and actions are the screen's, so the settings' own reader can't judge them.
+            Keymap::new(&loaded.config.ui.keys).map_err(|e| Usage(e.to_string()))?;
+            check(&mut out, &loaded)?;
+        }
     }
     out.finish()?;
     Ok(Code::Ok)

@@ -3,6 +3,7 @@
 use super::exit::{Code, Usage, complain};
 use super::out::{Ink, Out};
 use super::progress::Progress;
+use super::serve::StopSignals;
 use super::setup::{Global, Setup};
 use super::table::counted;
 use crate::domain::draft::{Draft, DraftState, DrafterKind, Stage, TargetKind};
@@ -14,7 +15,6 @@ use anyhow::bail;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use std::io;
-use tokio::signal::unix::{Signal as Interrupts, SignalKind, signal};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -60,12 +60,10 @@ pub(super) async fn run(args: Args, global: &Global) -> anyhow::Result<Code> {
 async fn dry_run(engine: &Engine, feedback: &FeedbackId, json: bool) -> anyhow::Result<Code> {
     let mut progress = Progress::open();
     progress.now("looking at the repository …");
+    let mut stop = StopSignals::open()?;
     let ranked = tokio::select! {
         ranked = engine.dry_run(feedback) => ranked.map_err(not_the_arguments)?,
-        pressed = tokio::signal::ctrl_c() => {
-            pressed?;
-            return Ok(Code::Interrupted);
-        }
+        () = stop.next() => return Ok(Code::Interrupted),
     };
     drop(progress);
     let mut out = Out::open();
@@ -109,12 +107,12 @@ fn print_ranking(out: &mut Out, run: &DryRun) -> io::Result<()> {
 async fn draft(engine: &Engine, actor: Actor, feedback: FeedbackId, args: &Args) -> anyhow::Result<Code> {
     // Watching begins before the command, so that nothing of the run can be missed; and no ctrl-c either: one listener for
     // the whole run, because a new one does not hear what came before it.
-    let interrupts = signal(SignalKind::interrupt())?;
+    let stop = StopSignals::open()?;
     let mut signals = engine.watch(engine.hello().seq);
     let command = Command::StartDraft { feedback, force: args.again, drafter: args.drafter, target: args.target };
     let made = engine.submit(new_command_id(), actor.clone(), command).await?.made;
     let Made::Draft(id) = made else { bail!("the engine started no draft") };
-    let mut follower = Follower { engine, id: &id, progress: Progress::open(), interrupts };
+    let mut follower = Follower { engine, id: &id, progress: Progress::open(), stop };
     follower.progress.say(&format!("draft {id}"));
     let state = follower.until_over(&mut signals, actor).await?;
     drop(follower);
@@ -158,11 +156,12 @@ struct Follower<'a> {
     engine: &'a Engine,
     id: &'a DraftId,
     progress: Progress,
-    interrupts: Interrupts,
+    stop: StopSignals,
 }
 
 impl Follower<'_> {
-    /// Ctrl-C asks the run to stop; a second one stops waiting for it.
+    /// Ctrl-C, a closed terminal or `kill` asks the run to stop; a second one stops waiting for it. A coding agent must not go on
+    /// where nobody is left to look at what it does.
     async fn until_over(
         &mut self,
         signals: &mut BoxStream<'static, Signal>,
@@ -172,7 +171,7 @@ impl Follower<'_> {
         loop {
             let signal = tokio::select! {
                 signal = signals.next() => signal,
-                _ = self.interrupts.recv() => {
+                () = self.stop.next() => {
                     if asked {
                         return Ok(DraftState::Cancelled { stage: None });
                     }

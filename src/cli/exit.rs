@@ -18,7 +18,7 @@ Exit codes:
   3  there is no such report or draft
   4  refused: it does not fit what is there, or the database has another owner
   5  not configured: a key, a repository or a drafter is missing
-  130  stopped with ctrl-c";
+  130  stopped with ctrl-c or a signal";
 
 /// The numbers of [`HELP`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

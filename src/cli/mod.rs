@@ -8,7 +8,6 @@ mod config;
 mod doctor;
 mod draft;
 mod drafts;
-mod editor;
 mod exit;
 mod list;
 mod logging;

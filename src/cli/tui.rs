@@ -7,6 +7,7 @@ use crate::client::EngineHandle;
 use crate::engine::{Engine, Mode};
 use crate::http::{self, Limits};
 use crate::protocol::{Actor, Door};
+use crate::tui::keymap::Keymap;
 use crate::tui::model::Ingest;
 use crate::tui::{self, Options};
 use std::io::IsTerminal;
@@ -22,6 +23,8 @@ pub(super) async fn run(global: &Global, server: ServerArgs) -> anyhow::Result<C
     }
     let stop = serve::stop_signals()?;
     let setup = Setup::load(global, &server)?;
+    // Before anything is opened: a mistake in the settings is the whole answer.
+    Keymap::new(&setup.loaded.config.ui.keys).map_err(|e| Usage(e.to_string()))?;
     let _log = logging::to_file(&setup.loaded.paths.log_dir())?;
     let engine = setup.open(Mode::Owner { role: "tui".into() }).await?;
 

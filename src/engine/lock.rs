@@ -29,7 +29,16 @@ pub enum LockError {
 /// Ownership; given back when dropped.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing the file is not enough at once: a child that is just being started has a copy of it until it becomes its program.
+        if let Err(e) = self.file.unlock() {
+            tracing::warn!(error = %e, "the lock could not be given back; it goes with the process");
+        }
+    }
 }
 
 pub fn lock_path(database: &Path) -> PathBuf {
@@ -53,7 +62,7 @@ pub fn take(database: &Path, me: &OwnerInfo) -> Result<Lock, LockError> {
     }
     let text = serde_json::to_string(me).map_err(|e| io(e.into()))?;
     file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(text.as_bytes())).map_err(io)?;
-    Ok(Lock { _file: file })
+    Ok(Lock { file })
 }
 
 /// Takes an anonymous lock on `path`; `None` when somebody has it.
@@ -63,7 +72,7 @@ pub(super) fn try_take(path: &Path) -> std::io::Result<Option<Lock>> {
     }
     let file = open(path)?;
     match file.try_lock() {
-        Ok(()) => Ok(Some(Lock { _file: file })),
+        Ok(()) => Ok(Some(Lock { file })),
         Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(e)) => Err(e),
     }

@@ -3,6 +3,7 @@
 use patchwork::domain::feedback::NewFeedback;
 use patchwork::engine::{Engine, Mode, new_command_id};
 use patchwork::protocol::{Command as Ask, Made};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -129,46 +130,30 @@ impl Home {
     }
 }
 
-/// A running `patchwork serve`; killed when dropped.
-pub struct Server {
+/// A running process whose standard error is read; killed when dropped.
+pub struct Program {
     child: Child,
-    pub address: SocketAddr,
     log: Receiver<String>,
 }
 
-impl Server {
+impl Program {
     pub fn start(mut command: Command) -> Self {
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let log = lines(child.stderr.take().unwrap());
-        let mut server = Self { child, address: SocketAddr::from(([127, 0, 0, 1], 0)), log };
-        let line = server.log_line("taking reports");
-        let address = line.split("address=").nth(1).and_then(|rest| rest.split_whitespace().next());
-        server.address = address.and_then(|a| a.parse().ok()).unwrap_or_else(|| panic!("no address in: {line}"));
-        server
+        Self { child, log }
     }
 
-    pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
-    }
-
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
-    /// Waits for a line of the log.
+    /// Waits for a line on standard error.
     pub fn log_line(&self, part: &str) -> String {
         wait_for_line(&self.log, part)
     }
 
-    pub fn signal(&self, signal: rustix::process::Signal) {
-        let pid = rustix::process::Pid::from_raw(self.child.id().cast_signed()).unwrap();
-        rustix::process::kill_process(pid, signal).unwrap();
+    fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.id().cast_signed()).unwrap()
     }
 
-    /// SIGKILL, and gone when this returns.
-    pub fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+    pub fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).unwrap();
     }
 
     pub fn ended(&mut self) -> ExitStatus {
@@ -176,7 +161,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for Program {
     fn drop(&mut self) {
         // It may be gone already, which is as good.
         drop(self.child.kill());
@@ -184,8 +169,51 @@ impl Drop for Server {
     }
 }
 
+/// A running `patchwork serve`.
+pub struct Server {
+    program: Program,
+    pub address: SocketAddr,
+}
+
+impl Server {
+    pub fn start(mut command: Command) -> Self {
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        let program = Program::start(command);
+        let line = program.log_line("taking reports");
+        let address = line.split("address=").nth(1).and_then(|rest| rest.split_whitespace().next());
+        let address = address.and_then(|a| a.parse().ok()).unwrap_or_else(|| panic!("no address in: {line}"));
+        Self { program, address }
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.program.child.id()
+    }
+
+    pub fn log_line(&self, part: &str) -> String {
+        self.program.log_line(part)
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        self.program.signal(signal);
+    }
+
+    /// SIGKILL, and gone when this returns.
+    pub fn kill(mut self) {
+        self.program.child.kill().unwrap();
+        self.program.child.wait().unwrap();
+    }
+
+    pub fn ended(&mut self) -> ExitStatus {
+        self.program.ended()
+    }
+}
+
 /// The lines of a process's standard error as they come.
-pub fn lines(stderr: ChildStderr) -> Receiver<String> {
+fn lines(stderr: ChildStderr) -> Receiver<String> {
     let (send, receive) = channel();
     std::thread::spawn(move || {
         for line in BufReader::new(stderr).lines().map_while(Result::ok) {
@@ -197,7 +225,7 @@ pub fn lines(stderr: ChildStderr) -> Receiver<String> {
     receive
 }
 
-pub fn wait_for_line(lines: &Receiver<String>, part: &str) -> String {
+fn wait_for_line(lines: &Receiver<String>, part: &str) -> String {
     let deadline = Instant::now() + PATIENCE;
     let mut seen = Vec::new();
     loop {
@@ -212,12 +240,12 @@ pub fn wait_for_line(lines: &Receiver<String>, part: &str) -> String {
 
 /// The end of a process, which a watchdog brings about when it does not come by itself.
 pub fn wait(child: &mut Child) -> ExitStatus {
-    let pid = rustix::process::Pid::from_raw(child.id().cast_signed()).unwrap();
+    let pid = Pid::from_raw(child.id().cast_signed()).unwrap();
     let (ended, watched) = channel::<()>();
     let watchdog = std::thread::spawn(move || {
         if watched.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
             // The test fails on the status this makes.
-            rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+            kill_process(pid, Signal::KILL).unwrap();
         }
     });
     let status = child.wait().unwrap();

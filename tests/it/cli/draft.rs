@@ -1,10 +1,13 @@
 //! `draft` and `drafts`: from a report to a commit on a branch, with a shell script as the coding agent.
 
 use super::{fields, report};
-use crate::support::program::{Home, Ran, lines, wait, wait_for_line};
+use crate::support::program::{Home, PATIENCE, Program, Ran};
+use rustix::process::Signal;
 use serde_json::{Value, json};
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 
 /// A home with one report, and the repository of its server with work in progress in it.
 struct Bench {
@@ -247,19 +250,37 @@ fn an_unknown_report_is_not_found() {
     }
 }
 
+/// Sends its lines as the agent writes them to `alive`, and ends when nothing that the agent started is left.
+fn life_of_the_agent(home: &Home) -> Receiver<String> {
+    let pipe = home.path().join("alive");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let (send, receive) = channel();
+    std::thread::spawn(move || {
+        // Opens when the agent does.
+        let pipe = std::fs::File::open(pipe).unwrap();
+        for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+            send.send(line).unwrap();
+        }
+    });
+    receive
+}
+
 #[test]
-fn ctrl_c_stops_the_agent_and_the_run_is_cancelled() {
-    let bench = Bench::new("mkfifo wait; cat wait");
-    let mut command = bench.home.command(&["draft", &bench.report]);
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let log = lines(child.stderr.take().unwrap());
-    wait_for_line(&log, "3/5");
-    let pid = rustix::process::Pid::from_raw(child.id().cast_signed()).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
-    wait_for_line(&log, "stopping the run");
-    assert_eq!(wait(&mut child).code(), Some(130));
-    assert_eq!(bench.home.json(&["drafts", "--json"])[0]["state"], "cancelled");
-    assert_eq!(bench.branches(), ["main"]);
-    let left: Vec<_> = std::fs::read_dir(bench.home.path().join("cache/worktrees")).into_iter().flatten().collect();
-    assert!(left.is_empty(), "{left:?}");
+fn a_signal_stops_the_agent_and_the_run_is_cancelled() {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let bench = Bench::new("exec 3> \"$HOME/alive\"; echo started >&3; sleep 600");
+        let agent = life_of_the_agent(&bench.home);
+        let mut command = bench.home.command(&["draft", &bench.report]);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut program = Program::start(command);
+        assert_eq!(agent.recv_timeout(PATIENCE).as_deref(), Ok("started"));
+        program.signal(signal);
+        program.log_line("stopping the run");
+        assert_eq!(program.ended().code(), Some(130), "{signal:?}");
+        assert_eq!(agent.recv_timeout(PATIENCE), Err(RecvTimeoutError::Disconnected), "the agent is gone");
+        assert_eq!(bench.home.json(&["drafts", "--json"])[0]["state"], "cancelled");
+        assert_eq!(bench.branches(), ["main"]);
+        let left: Vec<_> = std::fs::read_dir(bench.home.path().join("cache/worktrees")).into_iter().flatten().collect();
+        assert!(left.is_empty(), "{left:?}");
+    }
 }
