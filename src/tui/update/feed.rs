@@ -31,7 +31,7 @@ fn happened(model: &mut Model, event: &Event, out: &mut Vec<Effect>) {
 }
 
 /// The counts are read, not folded: an event tells what a report is now, not what it was before.
-fn read_stats(model: &mut Model, out: &mut Vec<Effect>) {
+pub(super) fn read_stats(model: &mut Model, out: &mut Vec<Effect>) {
     if model.stats_reading {
         model.stats_again = true;
         return;

@@ -15,6 +15,7 @@ pub(super) fn begin(model: &mut Model, out: &mut Vec<Effect>) {
     let filter = model.filter();
     model.inbox.generation += 1;
     model.inbox.loading = true;
+    model.mirror.expect_snapshot();
     let request = PageRequest::first(filter, super::super::mirror::PAGE);
     out.push(Effect::Begin { generation: model.inbox.generation, request });
 }
@@ -22,11 +23,15 @@ pub(super) fn begin(model: &mut Model, out: &mut Vec<Effect>) {
 pub(super) fn began(model: &mut Model, snapshot: Snapshot, filter: Filter, out: &mut Vec<Effect>) {
     let seq = snapshot.seq;
     model.stats = snapshot.stats.clone();
-    model.mirror.begin(snapshot, filter);
+    model.mirror.begin(snapshot, filter, model.now);
     model.inbox.asked.clear();
     model.inbox.loading = false;
     model.ready = true;
     to_top(model);
+    if model.mirror.seq > seq {
+        // Its counts are from before what has been put on top.
+        super::feed::read_stats(model, out);
+    }
     if !model.watching {
         model.watching = true;
         out.push(Effect::Watch { after: seq });
