@@ -156,8 +156,8 @@ pub struct Inbox {
     /// Counts list requests; answers of older ones are thrown away.
     pub generation: u64,
     pub loading: bool,
-    /// Reports asked for and not answered.
-    pub asked: BTreeSet<FeedbackId>,
+    /// Reports asked for and not answered; true: the answer may be older than what has been heard since.
+    pub asked: BTreeMap<FeedbackId, bool>,
 }
 
 /// Where the keys of the drafts view go.

@@ -19,9 +19,11 @@ pub(super) fn answer(model: &mut Model, answer: Answer, out: &mut Vec<Effect>) {
         // Of an older request: the newer one's answer is on its way.
         Answer::Snapshot { .. } | Answer::Page { .. } => {}
         Answer::Feedback { id, result } => {
-            model.inbox.asked.remove(&id);
+            let outdated = model.inbox.asked.remove(&id).unwrap_or(true);
             match result {
-                Ok(detail) => model.mirror.keep_detail(detail),
+                Ok(detail) if !outdated => model.mirror.keep_detail(detail),
+                // While it is in view it will be asked for again.
+                Ok(_) => {}
                 Err(refusal) => model.say(Mood::Bad, refusal.detail),
             }
         }

@@ -24,7 +24,9 @@ pub(super) fn began(model: &mut Model, snapshot: Snapshot, filter: Filter, out: 
     let seq = snapshot.seq;
     model.stats = snapshot.stats.clone();
     model.mirror.begin(snapshot, filter, model.now);
-    model.inbox.asked.clear();
+    // What is on its way was asked for before, and nobody knows what has been missed.
+    model.inbox.asked.values_mut().for_each(|outdated| *outdated = true);
+    model.drafts.again = true;
     model.inbox.loading = false;
     model.ready = true;
     to_top(model);

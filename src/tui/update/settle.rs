@@ -47,7 +47,8 @@ fn read_details(model: &mut Model, out: &mut Vec<Effect>) {
     let at = model.inbox.cursor;
     let near = [Some(at), at.checked_add(1), at.checked_sub(1)];
     for id in near.into_iter().flatten().filter_map(|i| model.mirror.rows().get(i)).map(|row| row.id.clone()) {
-        if model.mirror.detail(&id).is_none() && model.inbox.asked.insert(id.clone()) {
+        if model.mirror.detail(&id).is_none() && !model.inbox.asked.contains_key(&id) {
+            model.inbox.asked.insert(id.clone(), false);
             out.push(Effect::ReadFeedback(id));
         }
     }
