@@ -97,6 +97,11 @@ impl Mirror {
         self.meanwhile = Some(Vec::new());
     }
 
+    /// What was asked for will not come.
+    pub fn expect_nothing(&mut self) {
+        self.meanwhile = None;
+    }
+
     /// Begins anew, and puts what happened since the snapshot was read on top; `filter` is what its page was asked for with.
     pub fn begin(&mut self, snapshot: Snapshot, filter: Filter, now: Millis) {
         let meanwhile = self.meanwhile.take().unwrap_or_default();

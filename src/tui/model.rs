@@ -209,6 +209,8 @@ pub struct Model {
     pub progress: BTreeMap<DraftId, Progress>,
     /// The first snapshot is here.
     pub ready: bool,
+    /// A read has failed: nothing is read by itself until somebody presses a key.
+    pub reads_fail: bool,
     pub stats_reading: bool,
     pub stats_again: bool,
     /// Makes command ids: a random part from outside and a number.
@@ -302,6 +304,7 @@ impl Model {
             unsaved: start.unsaved,
             progress: BTreeMap::new(),
             ready: false,
+            reads_fail: false,
             stats_reading: false,
             stats_again: false,
             ids: (start.id_prefix, 0),

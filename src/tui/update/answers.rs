@@ -24,7 +24,7 @@ pub(super) fn answer(model: &mut Model, answer: Answer, out: &mut Vec<Effect>) {
                 Ok(detail) if !outdated => model.mirror.keep_detail(detail),
                 // While it is in view it will be asked for again.
                 Ok(_) => {}
-                Err(refusal) => model.say(Mood::Bad, refusal.detail),
+                Err(refusal) => unread(model, &refusal),
             }
         }
         Answer::Draft { id, result } => {
@@ -36,7 +36,7 @@ pub(super) fn answer(model: &mut Model, answer: Answer, out: &mut Vec<Effect>) {
                     model.drafts.version += 1;
                     model.drafts.run = Some(run);
                 }
-                Err(refusal) => model.say(Mood::Bad, refusal.detail),
+                Err(refusal) => unread(model, &refusal),
             }
         }
         Answer::Stats(result) => {
@@ -68,7 +68,14 @@ pub(super) fn answer(model: &mut Model, answer: Answer, out: &mut Vec<Effect>) {
 
 fn failed(model: &mut Model, refusal: &Refusal) {
     model.inbox.loading = false;
-    model.say(Mood::Bad, format!("The list could not be read: {refusal}"));
+    model.mirror.expect_nothing();
+    unread(model, refusal);
+}
+
+/// Asking again at once would be a loop at full speed: the next key does it.
+fn unread(model: &mut Model, refusal: &Refusal) {
+    model.reads_fail = true;
+    model.say(Mood::Bad, format!("Could not be read: {refusal}"));
 }
 
 fn submitted(model: &mut Model, id: &CommandId, result: Result<Receipt, Refusal>, out: &mut Vec<Effect>) {

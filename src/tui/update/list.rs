@@ -154,10 +154,13 @@ pub(super) fn toggle_reviewed(model: &mut Model, out: &mut Vec<Effect>) {
     reload(model, Side::Start, out);
 }
 
-/// Reads on when the cursor nears the edge of what is there.
+/// Reads on when the cursor nears the edge of what is there, or begins when there is nothing.
 pub(super) fn read_ahead(model: &mut Model, out: &mut Vec<Effect>) {
-    if !model.ready || model.inbox.loading {
+    if model.inbox.loading {
         return;
+    }
+    if !model.ready {
+        return begin(model, out);
     }
     if model.inbox.cursor + MARGIN > model.mirror.rows().len() && !model.mirror.at_end() {
         read(model, Side::Below, out);

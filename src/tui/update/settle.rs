@@ -12,9 +12,11 @@ const LABELS: i64 = 10 * SECOND;
 
 pub(super) fn settle(model: &mut Model, out: &mut Vec<Effect>) {
     cursor_in_list(model);
-    list::read_ahead(model, out);
-    read_details(model, out);
-    read_run(model, out);
+    if !model.reads_fail {
+        list::read_ahead(model, out);
+        read_details(model, out);
+        read_run(model, out);
+    }
     lay_out_detail(model);
     lay_out_run(model);
     drafts_in_view(model);
