@@ -69,12 +69,16 @@ pub enum Pending {
         reports: Vec<FeedbackId>,
         reviewed: bool,
         undoing: bool,
+        /// The selection this was for, to be brought back when it is refused.
+        marked: BTreeSet<FeedbackId>,
     },
     Note {
         report: FeedbackId,
     },
     Draft {
         report: FeedbackId,
+        /// It was selected.
+        marked: bool,
     },
     Cancel {
         draft: DraftId,
@@ -373,7 +377,7 @@ impl Model {
     pub fn is_pending(&self, report: &FeedbackId) -> bool {
         self.pending.values().any(|p| match p {
             Pending::Review { reports, .. } => reports.contains(report),
-            Pending::Note { report: r } | Pending::Draft { report: r } => r == report,
+            Pending::Note { report: r } | Pending::Draft { report: r, .. } => r == report,
             Pending::Cancel { .. } => false,
         })
     }

@@ -82,12 +82,20 @@ fn submitted(model: &mut Model, id: &CommandId, result: Result<Receipt, Refusal>
     let Some(pending) = model.pending.remove(id) else { return };
     match (pending, result) {
         (Pending::Note { report }, result) => note::answered(model, id, report, result, out),
-        (Pending::Review { reports, reviewed, undoing }, Ok(_)) => triage::reviewed(model, reports, reviewed, undoing),
-        (Pending::Draft { .. }, Ok(_)) => drafts::started(model),
-        (Pending::Cancel { .. }, Ok(_)) => model.say(Mood::Plain, "Cancelling"),
-        (Pending::Review { .. } | Pending::Draft { .. } | Pending::Cancel { .. }, Err(refusal)) => {
+        (Pending::Review { reports, reviewed, undoing, .. }, Ok(_)) => {
+            triage::reviewed(model, reports, reviewed, undoing);
+        }
+        (Pending::Review { reports, reviewed, undoing, marked }, Err(refusal)) => {
+            triage::refused(model, reports, reviewed, undoing, marked);
             model.say(Mood::Bad, refusal.detail);
         }
+        (Pending::Draft { .. }, Ok(_)) => drafts::started(model),
+        (Pending::Cancel { .. }, Ok(_)) => model.say(Mood::Plain, "Cancelling"),
+        (Pending::Draft { report, marked }, Err(refusal)) => {
+            model.inbox.marked.extend(marked.then_some(report));
+            model.say(Mood::Bad, refusal.detail);
+        }
+        (Pending::Cancel { .. }, Err(refusal)) => model.say(Mood::Bad, refusal.detail),
     }
 }
 
