@@ -157,6 +157,8 @@ pub struct Inbox {
     /// The filter as typed; what `u` adds comes on top.
     pub typed: String,
     pub scroll: usize,
+    /// The list is being read because the user wants to its top: the cursor goes there, not back to its report.
+    pub to_top: bool,
     /// Counts list requests; answers of older ones are thrown away.
     pub generation: u64,
     pub loading: bool,

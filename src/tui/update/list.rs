@@ -47,6 +47,7 @@ pub(super) fn reload(model: &mut Model, side: Side, out: &mut Vec<Effect>) {
         return begin(model, out);
     }
     model.inbox.generation += 1;
+    model.inbox.to_top = false;
     read(model, side, out);
 }
 
@@ -69,7 +70,9 @@ pub(super) fn placed(model: &mut Model, side: Side, page: Page<Row>, filter: Fil
     match side {
         Side::Start => {
             to_top(model);
-            go_to(model, selected.as_ref());
+            if !model.inbox.to_top {
+                go_to(model, selected.as_ref());
+            }
         }
         Side::End => {
             to_top(model);
@@ -134,8 +137,8 @@ pub(super) fn top(model: &mut Model, out: &mut Vec<Effect>) {
     if model.mirror.at_start() {
         to_top(model);
     } else {
-        model.inbox.cursor = usize::MAX;
         reload(model, Side::Start, out);
+        model.inbox.to_top = true;
     }
 }
 
