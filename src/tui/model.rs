@@ -156,7 +156,9 @@ pub struct Inbox {
     pub hide_reviewed: bool,
     /// The filter as typed; what `u` adds comes on top.
     pub typed: String,
+    /// First line of the report beside the list, and the report it is a line of.
     pub scroll: usize,
+    pub scrolled: Option<FeedbackId>,
     /// The list is being read because the user wants to its top: the cursor goes there, not back to its report.
     pub to_top: bool,
     /// Counts list requests; answers of older ones are thrown away.
@@ -346,9 +348,17 @@ impl Model {
         self.mirror.rows().get(self.inbox.cursor)
     }
 
+    /// The report beside the list: the one under the cursor, or the one a note is being written about, wherever the list has gone.
+    pub fn shown(&self) -> Option<&FeedbackId> {
+        match &self.inbox.focus {
+            Focus::Note(editor) => Some(&editor.report),
+            Focus::List | Focus::Detail | Focus::Filter(_) => self.row().map(|row| &row.id),
+        }
+    }
+
     /// The report beside the list, once it is read.
     pub fn detail(&self) -> Option<&Detail> {
-        self.mirror.detail(&self.row()?.id)
+        self.mirror.detail(self.shown()?)
     }
 
     /// The filter in force: what is typed, and what `u` adds.

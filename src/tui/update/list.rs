@@ -100,7 +100,7 @@ pub(super) fn placed(model: &mut Model, side: Side, page: Page<Row>, filter: Fil
 
 fn to_top(model: &mut Model) {
     let inbox = &mut model.inbox;
-    (inbox.cursor, inbox.offset, inbox.held, inbox.beyond, inbox.scroll) = (0, 0, 0, 0, 0);
+    (inbox.cursor, inbox.offset, inbox.held, inbox.beyond) = (0, 0, 0, 0);
     inbox.following = true;
 }
 
@@ -126,9 +126,6 @@ pub(super) fn step(model: &mut Model, by: isize) {
 
 /// Puts the cursor on a row that is there.
 pub(super) fn move_to(model: &mut Model, at: usize) {
-    if at != model.inbox.cursor {
-        model.inbox.scroll = 0;
-    }
     model.inbox.cursor = at;
     model.inbox.following = at == 0 && model.mirror.at_start();
 }
