@@ -93,7 +93,7 @@ func (w *goSDKWatch) facts(ctx context.Context, request *mcp.CallToolRequest) (f
 	if request.Extra != nil && request.Extra.Header != nil {
 		facts.SessionID = request.Extra.Header.Get("Mcp-Session-Id")
 	} else {
-		facts.fallbackSession = processSession
+		facts.FallbackSession = ProcessSession
 	}
 	facts.ToolsAvailable = w.names(ctx, request.Session)
 	return facts

@@ -79,7 +79,7 @@ func mcpGoFacts(ctx context.Context, s *server.MCPServer, request mcp.CallToolRe
 	case len(request.Header) > 0: // over HTTP
 		facts.SessionID = request.Header.Get("Mcp-Session-Id")
 	case session == nil || session.SessionID() == "stdio": // every stdio session is called that
-		facts.fallbackSession = processSession
+		facts.FallbackSession = ProcessSession
 	default:
 		facts.SessionID = session.SessionID()
 	}

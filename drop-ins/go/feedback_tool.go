@@ -198,7 +198,8 @@ const (
 	lockStale         = time.Minute
 
 	longMaxBytes     = 200_000
-	readMaxBytes     = longMaxBytes + 1<<16 // of a text of any length: what lies behind is cut anyway
+	longReadBytes    = longMaxBytes + 1<<16 // of a text of any length: what lies behind is cut anyway
+	shortReadBytes   = 1 << 13
 	shortMaxChars    = 500
 	toolsMax         = 500
 	toolMaxChars     = 200
@@ -213,8 +214,8 @@ var (
 	required    = []string{"what_i_needed", "what_i_tried"}
 )
 
-// On stdio one process serves one conversation, so the process can stand in for the session.
-var processSession = newUUID()
+// ProcessSession can stand in for a session on stdio, where one process serves one conversation.
+var ProcessSession = newUUID()
 
 // Facts are what the server itself knows about a call. They outrank what the agent says about itself.
 type Facts struct {
@@ -223,7 +224,7 @@ type Facts struct {
 	SessionID      string
 	ToolsAvailable []string
 
-	fallbackSession string // used where neither the SDK nor the agent has one
+	FallbackSession string // used where neither the SDK nor the agent has one
 }
 
 // Option is a setting that outranks the environment.
@@ -241,7 +242,7 @@ func WithURL(url string) Option { return func(s *settings) { s.url = url } }
 func WithAPIKey(key string) Option { return func(s *settings) { s.apiKey = key } }
 
 // WithLog takes the log lines, which go to stderr otherwise. A line must not be wrapped or quoted:
-// `patchwork replay` reads them.
+// reports are imported from logs.
 func WithLog(log func(line string)) Option { return func(s *settings) { s.log = log } }
 
 // ---------------------------------------------------------------------------------------------
@@ -264,12 +265,22 @@ var (
 
 // redact replaces what looks like a credential. Best effort: it catches shapes, not secrets.
 func redact(s string) string {
-	s = pemKey.ReplaceAllString(s, "[redacted]")
-	s = dashKey.ReplaceAllString(s, "${1}[redacted]")
+	// A glance first, because Go's expressions are slow.
+	if strings.Contains(s, "-----BEGIN") {
+		s = pemKey.ReplaceAllString(s, "[redacted]")
+	}
+	if strings.Contains(s, "sk-") || strings.Contains(s, "eyJ") {
+		s = dashKey.ReplaceAllString(s, "${1}[redacted]")
+	}
 	s = wordKey.ReplaceAllString(s, "${1}[redacted]")
 	s = redactBearer(s)
-	s = redactAssigned(s)
-	return urlPassword.ReplaceAllString(s, "${1}:[redacted]@")
+	if strings.ContainsAny(s, "=:") {
+		s = redactAssigned(s)
+	}
+	if strings.Contains(s, "://") {
+		s = urlPassword.ReplaceAllString(s, "${1}:[redacted]@")
+	}
+	return s
 }
 
 // redactBearer spares "bearer token": a token has a digit early on or is long.
@@ -306,7 +317,10 @@ func redactAssigned(s string) string {
 		}
 		out.WriteString(s[:m[1]])
 		s = s[m[1]:]
-		if end := valueLength(s); end > 0 && !typeName.MatchString(s[:min(len(s), 20)]) {
+		if typeName.MatchString(s[:min(len(s), 20)]) {
+			continue // before the value is measured: a text may be full of them
+		}
+		if end := valueLength(s); end > 0 {
 			out.WriteString("[redacted]")
 			s = s[end:]
 		}
@@ -334,7 +348,7 @@ func valueLength(s string) int {
 }
 
 // plain is whatever an agent sent, as text that survives JSON and UTF-8, without credentials.
-func plain(value any) string {
+func plain(value any, most int) string {
 	var s string
 	switch value := value.(type) {
 	case nil:
@@ -350,9 +364,12 @@ func plain(value any) string {
 		}
 		s = strings.TrimSuffix(buffer.String(), "\n")
 	}
-	s = s[:min(len(s), readMaxBytes)]
+	s = s[:min(len(s), most)]
 	return redact(strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD"))
 }
+
+// short is a text of a few words.
+func short(value any) string { return cutChars(plain(value, shortReadBytes), shortMaxChars) }
 
 func cutBytes(s string) string {
 	if len(s) <= longMaxBytes {
@@ -402,7 +419,7 @@ func toolNames(value any) []string {
 				item = name
 			}
 		}
-		if name := cutChars(strings.TrimSpace(plain(item)), toolMaxChars); name != "" {
+		if name := cutChars(strings.TrimSpace(plain(item, shortReadBytes)), toolMaxChars); name != "" {
 			names = append(names, name)
 		}
 		if len(names) == toolsMax {
@@ -441,10 +458,10 @@ func buildPayload(arguments any, serverName, sdk string, facts Facts) map[string
 		}
 	}
 	for _, name := range longFields {
-		set(name, cutBytes(plain(words[name])))
+		set(name, cutBytes(plain(words[name], longReadBytes)))
 	}
 	for _, name := range shortFields {
-		set(name, cutChars(plain(words[name]), shortMaxChars))
+		set(name, short(words[name]))
 	}
 	names := toolNames(facts.ToolsAvailable)
 	if len(names) == 0 {
@@ -453,11 +470,11 @@ func buildPayload(arguments any, serverName, sdk string, facts Facts) map[string
 	if len(names) > 0 {
 		payload["tools_available"] = names
 	}
-	set("client_type", cutChars(plain(facts.ClientType), shortMaxChars))
-	set("client_version", cutChars(plain(facts.ClientVersion), shortMaxChars))
-	set("session_id", cutChars(plain(facts.SessionID), shortMaxChars))
+	set("client_type", short(facts.ClientType))
+	set("client_version", short(facts.ClientVersion))
+	set("session_id", short(facts.SessionID))
 	if payload["session_id"] == nil {
-		set("session_id", facts.fallbackSession)
+		set("session_id", facts.FallbackSession)
 	}
 	if payload["gap_type"] == nil {
 		payload["gap_type"] = "other"
@@ -472,12 +489,12 @@ func buildPayload(arguments any, serverName, sdk string, facts Facts) map[string
 	}
 	slices.Sort(unknown)
 	for _, name := range unknown[:min(len(unknown), unknownFieldsMax)] {
-		set(cutChars(plain(name), 100), cutChars(plain(words[name]), shortMaxChars))
+		set(cutChars(plain(name, shortReadBytes), 100), short(words[name]))
 	}
 
 	// One id per report, the same in every retry: the sidecar stores it once.
 	payload["id"] = newUUID()
-	payload["server_name"] = cmp.Or(cutChars(plain(serverName), shortMaxChars), "unknown")
+	payload["server_name"] = cmp.Or(short(serverName), "unknown")
 	payload["drop_in"] = "go/" + version
 	payload["sdk"] = sdk
 	payload["texts_version"] = text.Version
@@ -959,6 +976,7 @@ func (r *reporter) report(arguments any, facts Facts) (answer string) {
 }
 
 func (r *reporter) attempt(arguments any, facts Facts) outcome {
+	deadline := time.Now().Add(callTime)
 	payload := buildPayload(arguments, r.serverName, r.sdk, facts)
 	missing := []string{}
 	for _, name := range required {
@@ -973,12 +991,11 @@ func (r *reporter) attempt(arguments any, facts Facts) outcome {
 	if err != nil {
 		return outcome{answer: lost("internal error")}
 	}
-	return r.deliver(body, fmt.Sprint(payload["id"]))
+	return r.deliver(body, fmt.Sprint(payload["id"]), deadline)
 }
 
-func (r *reporter) deliver(body json.RawMessage, id string) outcome {
-	deadline := time.Now().Add(callTime)
-	reply := r.send(body, id, callTime)
+func (r *reporter) deliver(body json.RawMessage, id string, deadline time.Time) outcome {
+	reply := r.send(body, id, max(time.Until(deadline), connectTime))
 	pause := max(retryPause, reply.retryAfter)
 	if left := time.Until(deadline) - pause; reply.passing() && left > connectTime {
 		time.Sleep(pause)

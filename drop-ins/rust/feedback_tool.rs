@@ -176,15 +176,16 @@ const SHORT_FIELDS: [&str; 6] =
 const OWN_FIELDS: [&str; 5] = ["id", "server_name", "drop_in", "sdk", "texts_version"];
 const REQUIRED: [&str; 2] = ["what_i_needed", "what_i_tried"];
 const LONG_MAX_BYTES: usize = 200_000;
-const READ_MAX_BYTES: usize = LONG_MAX_BYTES + (1 << 16); // of a text of any length: what lies behind is cut anyway
+const LONG_READ_BYTES: usize = LONG_MAX_BYTES + (1 << 16); // of a text of any length: what lies behind is cut anyway
+const SHORT_READ_BYTES: usize = 1 << 13;
 const SHORT_MAX_CHARS: usize = 500;
 const TOOLS_MAX: usize = 500;
 const TOOL_MAX_CHARS: usize = 200;
 const UNKNOWN_FIELDS_MAX: usize = 20;
 const CUT_MARK: &str = "…[cut]";
 
-// On stdio one process serves one conversation, so the process can stand in for the session.
-static PROCESS_SESSION: LazyLock<String> = LazyLock::new(new_uuid);
+/// Can stand in for a session on stdio, where one process serves one conversation.
+pub static PROCESS_SESSION: LazyLock<String> = LazyLock::new(new_uuid);
 
 /// Where log lines go.
 pub type Log = Arc<dyn Fn(&str) + Send + Sync>;
@@ -194,7 +195,7 @@ pub type Log = Arc<dyn Fn(&str) + Send + Sync>;
 pub struct Options {
     pub url: Option<String>,
     pub api_key: Option<String>,
-    /// Takes the log lines. A line must not be wrapped or quoted: `patchwork replay` reads them.
+    /// Takes the log lines. A line must not be wrapped or quoted: reports are imported from logs.
     pub log: Option<Log>,
 }
 
@@ -279,8 +280,11 @@ fn redact_assigned(shapes: &Shapes, mut text: &str) -> String {
     while let Some(name) = shapes.assigned.find(text) {
         out += &text[..name.end()];
         text = &text[name.end()..];
+        if shapes.type_name.is_match(text) {
+            continue; // before the value is measured: a text may be full of them
+        }
         let length = value_length(text);
-        if length > 0 && !shapes.type_name.is_match(text) {
+        if length > 0 {
             out += "[redacted]";
             text = &text[length..];
         }
@@ -301,17 +305,26 @@ fn value_length(text: &str) -> usize {
 }
 
 /// Whatever an agent sent, as text that survives JSON and UTF-8, without credentials.
-fn plain(value: &Value) -> String {
+fn plain(value: &Value, most: usize) -> String {
     let text = match value {
         Value::Null => return String::new(),
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    plain_text(&text)
+    plain_text(&text, most)
 }
 
-fn plain_text(text: &str) -> String {
-    let end = text.floor_char_boundary_of(READ_MAX_BYTES);
+/// A text of a few words.
+fn short(value: &Value) -> String {
+    cut_chars(&plain(value, SHORT_READ_BYTES), SHORT_MAX_CHARS)
+}
+
+fn short_text(text: &str) -> String {
+    cut_chars(&plain_text(text, SHORT_READ_BYTES), SHORT_MAX_CHARS)
+}
+
+fn plain_text(text: &str, most: usize) -> String {
+    let end = text.floor_char_boundary_of(most);
     redact(&text[..end].replace('\0', "\u{fffd}"))
 }
 
@@ -349,7 +362,8 @@ fn tool_names(value: &Value) -> Vec<String> {
         },
         other => vec![other.clone()],
     };
-    let name = |item: &Value| cut_chars(plain(item.get("name").unwrap_or(item)).trim(), TOOL_MAX_CHARS);
+    let name =
+        |item: &Value| cut_chars(plain(item.get("name").unwrap_or(item), SHORT_READ_BYTES).trim(), TOOL_MAX_CHARS);
     items.iter().map(name).filter(|name| !name.is_empty()).take(TOOLS_MAX).collect()
 }
 
@@ -362,10 +376,10 @@ fn build_payload(said: &Map<String, Value>, server_name: &str, sdk: &str, facts:
         }
     };
     for name in LONG_FIELDS {
-        set(name, cut_bytes(plain(word(name))));
+        set(name, cut_bytes(plain(word(name), LONG_READ_BYTES)));
     }
     for name in SHORT_FIELDS {
-        set(name, cut_chars(&plain(word(name)), SHORT_MAX_CHARS));
+        set(name, short(word(name)));
     }
     let known = [
         ("client_type", &facts.client_type),
@@ -373,7 +387,7 @@ fn build_payload(said: &Map<String, Value>, server_name: &str, sdk: &str, facts:
         ("session_id", &facts.session_id),
     ];
     for (name, fact) in known {
-        set(name, cut_chars(&plain_text(fact.as_deref().unwrap_or_default()), SHORT_MAX_CHARS));
+        set(name, short_text(fact.as_deref().unwrap_or_default()));
     }
     let is_known = |name: &String| {
         let name = name.as_str();
@@ -383,7 +397,7 @@ fn build_payload(said: &Map<String, Value>, server_name: &str, sdk: &str, facts:
             || name == "tools_available"
     };
     for (name, value) in said.iter().filter(|(name, _)| !is_known(name)).take(UNKNOWN_FIELDS_MAX) {
-        set(&cut_chars(&plain_text(name), 100), cut_chars(&plain(value), SHORT_MAX_CHARS));
+        set(&cut_chars(&short_text(name), 100), short(value));
     }
 
     let names = match facts.tools_available.is_empty() {
@@ -399,7 +413,7 @@ fn build_payload(said: &Map<String, Value>, server_name: &str, sdk: &str, facts:
     payload.entry("gap_type").or_insert_with(|| json!("other"));
     // One id per report, the same in every retry: the sidecar stores it once.
     payload.insert("id".to_owned(), json!(new_uuid()));
-    payload.insert("server_name".to_owned(), json!(cut_chars(&plain_text(server_name), SHORT_MAX_CHARS)));
+    payload.insert("server_name".to_owned(), json!(short_text(server_name)));
     payload.insert("drop_in".to_owned(), json!(format!("rust/{VERSION}")));
     payload.insert("sdk".to_owned(), json!(sdk));
     payload.insert("texts_version".to_owned(), TEXTS["version"].clone());
@@ -796,6 +810,7 @@ impl Reporter {
     }
 
     fn attempt(self: &Arc<Self>, said: &Map<String, Value>, facts: &Facts) -> Outcome {
+        let deadline = Instant::now() + CALL_TIME;
         let attempt = || {
             let payload = build_payload(said, &self.server_name, &self.sdk, facts);
             let is_missing =
@@ -803,7 +818,7 @@ impl Reporter {
             let missing: Vec<_> =
                 REQUIRED.iter().filter(|name| is_missing(name)).map(|name| format!("{name}: required")).collect();
             if missing.is_empty() {
-                return self.deliver(payload);
+                return self.deliver(payload, deadline);
             }
             Outcome { answer: answer("refused", "{reason}", &missing.join("; ")), unsent: None }
         };
@@ -811,9 +826,8 @@ impl Reporter {
         catch_unwind(AssertUnwindSafe(attempt)).unwrap_or_else(|_| lost("internal error", None))
     }
 
-    fn deliver(self: &Arc<Self>, payload: Map<String, Value>) -> Outcome {
-        let deadline = Instant::now() + CALL_TIME;
-        let mut reply = self.send(&payload, CALL_TIME);
+    fn deliver(self: &Arc<Self>, payload: Map<String, Value>, deadline: Instant) -> Outcome {
+        let mut reply = self.send(&payload, deadline.saturating_duration_since(Instant::now()).max(CONNECT_TIME));
         let pause = RETRY_PAUSE.max(reply.retry_after);
         let left = deadline.saturating_duration_since(Instant::now()).saturating_sub(pause);
         if reply.passing() && left > CONNECT_TIME {

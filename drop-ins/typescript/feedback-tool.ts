@@ -145,6 +145,8 @@ const LONG_FIELDS = ["what_i_needed", "what_i_tried", "suggestion", "user_goal"]
 const SHORT_FIELDS = ["gap_type", "resolution", "agent_model", "session_id", "client_type", "client_version"];
 const OWN_FIELDS = ["id", "server_name", "drop_in", "sdk", "texts_version"];
 const LONG_MAX_BYTES = 200_000;
+const LONG_READ_CHARS = LONG_MAX_BYTES + (1 << 16); // of a text of any length: what lies behind is cut anyway
+const SHORT_READ_CHARS = 1 << 13;
 const SHORT_MAX_CHARS = 500;
 const TOOLS_MAX = 500;
 const TOOL_MAX_CHARS = 200;
@@ -216,7 +218,7 @@ function redact(text: string): string {
 }
 
 /** Whatever an agent sent, as text that survives JSON and UTF-8, without credentials. */
-function toText(value: unknown): string {
+function toText(value: unknown, most: number): string {
   if (value === null || value === undefined) return "";
   let text: string | undefined;
   try {
@@ -224,7 +226,12 @@ function toText(value: unknown): string {
   } catch {
     text = "[unreadable]";
   }
-  return redact((text ?? "").replace(UNSAFE, "\ufffd"));
+  return redact((text ?? "").slice(0, most).replace(UNSAFE, "\ufffd"));
+}
+
+/** A text of a few words. */
+function short(value: unknown, most = SHORT_MAX_CHARS): string {
+  return cutChars(toText(value, SHORT_READ_CHARS), most);
 }
 
 function cutBytes(text: string): string {
@@ -253,7 +260,10 @@ function toolNames(value: unknown): string[] {
   }
   const names: string[] = [];
   for (const item of Array.isArray(items) ? items : [items]) {
-    const name = cutChars(toText(isObject(item) && "name" in item ? item["name"] : item).trim(), TOOL_MAX_CHARS);
+    const name = cutChars(
+      toText(isObject(item) && "name" in item ? item["name"] : item, SHORT_READ_CHARS).trim(),
+      TOOL_MAX_CHARS,
+    );
     if (name) names.push(name);
     if (names.length === TOOLS_MAX) break;
   }
@@ -268,12 +278,15 @@ function buildPayload(args: unknown, serverName: string, sdk: string, facts: Fac
   const said = isObject(args) ? args : {};
   // A map first: names such as `__proto__` are only names to it.
   const fields = new Map<string, string | string[]>();
-  for (const name of LONG_FIELDS) fields.set(name, cutBytes(toText(said[name])));
-  for (const name of SHORT_FIELDS) fields.set(name, cutChars(toText(said[name]), SHORT_MAX_CHARS));
-  fields.set("tools_available", toolNames(facts.toolsAvailable?.length ? facts.toolsAvailable : said["tools_available"]));
+  for (const name of LONG_FIELDS) fields.set(name, cutBytes(toText(said[name], LONG_READ_CHARS)));
+  for (const name of SHORT_FIELDS) fields.set(name, short(said[name]));
+  fields.set(
+    "tools_available",
+    toolNames(facts.toolsAvailable?.length ? facts.toolsAvailable : said["tools_available"]),
+  );
   const known = { client_type: facts.clientType, client_version: facts.clientVersion, session_id: facts.sessionId };
   for (const [name, value] of Object.entries(known)) {
-    const text = cutChars(toText(value), SHORT_MAX_CHARS);
+    const text = short(value);
     if (text) fields.set(name, text);
   }
   if (!fields.get("session_id")) fields.set("session_id", facts.fallbackSession ?? "");
@@ -281,13 +294,13 @@ function buildPayload(args: unknown, serverName: string, sdk: string, facts: Fac
 
   const unknown = Object.keys(said).filter((name) => !fields.has(name) && !OWN_FIELDS.includes(name));
   for (const name of unknown.slice(0, UNKNOWN_FIELDS_MAX)) {
-    fields.set(cutChars(toText(name), 100), cutChars(toText(said[name]), SHORT_MAX_CHARS));
+    fields.set(short(name, 100), short(said[name]));
   }
 
   for (const [name, value] of fields) if (!value.length) fields.delete(name);
   // One id per report, the same in every retry: the sidecar stores it once.
   fields.set("id", randomUUID());
-  fields.set("server_name", cutChars(toText(serverName), SHORT_MAX_CHARS) || "unknown");
+  fields.set("server_name", short(serverName) || "unknown");
   fields.set("drop_in", `typescript/${VERSION}`);
   fields.set("sdk", sdk);
   fields.set("texts_version", TEXTS.version);
@@ -362,11 +375,22 @@ function target(url: string, route: string, headers: Record<string, string>) {
   if (protocol !== "http:" && protocol !== "https:") throw new TypeError("not an http or https URL");
   const host = hostname.replace(/^\[|\]$/g, "");
   const request = protocol === "https:" ? https.request : http.request;
-  return { request, host, options: { method: "POST", host, port, path: pathname.replace(/\/+$/, "") + route, headers, agent: false as const } };
+  return {
+    request,
+    host,
+    options: { method: "POST", host, port, path: pathname.replace(/\/+$/, "") + route, headers, agent: false as const },
+  };
 }
 
 /** POSTs within `ms`, name lookup and a trickling answer included. Never rejects. */
-function post(url: string, route: string, body: Buffer, headers: Record<string, string>, ms: number, inCall: boolean): Promise<Reply> {
+function post(
+  url: string,
+  route: string,
+  body: Buffer,
+  headers: Record<string, string>,
+  ms: number,
+  inCall: boolean,
+): Promise<Reply> {
   return new Promise((resolve) => {
     const timers: NodeJS.Timeout[] = [];
     let request: http.ClientRequest | undefined;
@@ -505,7 +529,11 @@ class Spool {
   private readonly name: string;
 
   constructor(serverName: string) {
-    this.name = serverName.replace(/[^A-Za-z0-9._-]/gu, "_").replace(/^\.+/, "").slice(0, 100) || "unknown";
+    this.name =
+      serverName
+        .replace(/[^A-Za-z0-9._-]/gu, "_")
+        .replace(/^\.+/, "")
+        .slice(0, 100) || "unknown";
   }
 
   private file(suffix: string): string {
@@ -566,7 +594,8 @@ class Spool {
     const before = fs.existsSync(file) ? fs.readFileSync(file) : Buffer.alloc(0);
     // A writer may have died in the middle of a line.
     const start = before.length && before.at(-1) !== 0x0a ? "\n" : "";
-    const full = before.length + line.length + start.length > SPOOL_MAX_BYTES || lines(before).length >= SPOOL_MAX_LINES;
+    const full =
+      before.length + line.length + start.length > SPOOL_MAX_BYTES || lines(before).length >= SPOOL_MAX_LINES;
     if (full) return "spool_full";
     fs.appendFileSync(file, start ? Buffer.concat([Buffer.from(start), line]) : line, { mode: 0o600 });
     return undefined;
@@ -612,7 +641,7 @@ function now(): string {
 
 function lines(data: Buffer): Buffer[] {
   const found: Buffer[] = [];
-  for (let start = 0; start < data.length; ) {
+  for (let start = 0; start < data.length;) {
     const newline = data.indexOf(0x0a, start);
     const end = newline < 0 ? data.length : newline;
     const line = data.subarray(start, end);
@@ -661,6 +690,8 @@ class Reporter {
   private wake: (() => void) | undefined;
   private notBefore = 0; // what the last Retry-After asked for
   private heartbeatDue = true;
+  /** The names that were listed last, by any of the servers that share this reporter. */
+  seen: string[] = [];
 
   constructor(serverName: string, sdk: string, options: FeedbackOptions) {
     this.serverName = serverName;
@@ -699,6 +730,7 @@ class Reporter {
   }
 
   private async attempt(args: unknown, facts: Facts): Promise<Outcome> {
+    const deadline = performance.now() + CALL_MS;
     const payload = buildPayload(args, this.serverName, this.sdk, facts);
     const missing = TEXTS.input_schema.required.filter((name) => !String(payload[name] ?? "").trim());
     if (missing.length) {
@@ -708,15 +740,14 @@ class Reporter {
     const flight = { spool: this.spool, payload };
     keepOnExit(flight);
     try {
-      return await this.deliver(payload);
+      return await this.deliver(payload, deadline);
     } finally {
       inFlight.delete(flight);
     }
   }
 
-  private async deliver(payload: Payload): Promise<Outcome> {
-    const deadline = performance.now() + CALL_MS;
-    let reply = await this.send(payload, CALL_MS, true);
+  private async deliver(payload: Payload, deadline: number): Promise<Outcome> {
+    let reply = await this.send(payload, Math.max(deadline - performance.now(), CONNECT_MS), true);
     const wait = Math.max(RETRY_PAUSE_MS, reply.retryAfterMs ?? 0);
     const left = deadline - performance.now() - wait;
     if (passing(reply) && left > CONNECT_MS) {
@@ -743,7 +774,13 @@ class Reporter {
     return this.post("/api/feedback", payload, ms, inCall, { "Idempotency-Key": String(payload["id"] ?? "") });
   }
 
-  private post(route: string, value: unknown, ms: number, inCall: boolean, extra: Record<string, string> = {}): Promise<Reply> {
+  private post(
+    route: string,
+    value: unknown,
+    ms: number,
+    inCall: boolean,
+    extra: Record<string, string> = {},
+  ): Promise<Reply> {
     // Read on each use: many servers load their .env file after the imports.
     const url = this.options.url || process.env["FEEDBACK_SIDECAR_URL"] || DEFAULT_URL;
     const key = (this.options.apiKey || process.env["FEEDBACK_API_KEY"] || "").trim();
@@ -886,7 +923,10 @@ function reporterFor(serverName: string, sdk: string, options: FeedbackOptions):
  *
  * The optional facts are what the server itself knows; they outrank the agent's own words.
  */
-export function sendFeedback(args: unknown, options: { serverName: string } & FeedbackOptions & FeedbackFacts): Promise<string> {
+export function sendFeedback(
+  args: unknown,
+  options: { serverName: string } & FeedbackOptions & FeedbackFacts,
+): Promise<string> {
   const toolsAvailable = toolNames(options.toolsAvailable);
   return reporterFor(options.serverName, "none", options).report(args, { ...options, toolsAvailable });
 }
@@ -949,22 +989,26 @@ export function registerFeedbackTool(server: object, serverName: string, options
   const sdk = "_wrapHandler" in low ? "@modelcontextprotocol/server" : "@modelcontextprotocol/sdk";
   const reporter = reporterFor(serverName, `${sdk} ${versionOf(sdk)}`, options);
   if (high?._registeredTools?.[TOOL_NAME]) {
-    reporter.log(`patchworkmcp: this server has a tool named "${TOOL_NAME}" already: it is kept, no feedback tool is added`);
+    reporter.log(
+      `patchworkmcp: this server has a tool named "${TOOL_NAME}" already: it is kept, no feedback tool is added`,
+    );
     return;
   }
-  let seen: string[] = [];
   const names = () => {
     const tools = Object.entries(high?._registeredTools ?? {}).filter(([, tool]) => tool.enabled !== false);
-    return tools.length ? tools.map(([name]) => name) : seen;
+    return tools.length ? tools.map(([name]) => name) : reporter.seen;
   };
   const answer = async (args: unknown, extra: Extra) => {
-    const text = await reporter.report(args, factsOrNone(() => factsOf(low, extra, names())));
+    const text = await reporter.report(
+      args,
+      factsOrNone(() => factsOf(low, extra, names())),
+    );
     return { content: [{ type: "text", text }] };
   };
   if (high) addToHighLevel(high, answer);
   wrapHandlers(low, answer, (all) => {
-    seen = all;
-    if (!high) reporter.heartbeatLater(() => seen); // only a client can list these tools
+    reporter.seen = all;
+    if (!high) reporter.heartbeatLater(names); // only a client can list these tools
   });
   if (high) reporter.heartbeatLater(names);
   const present = low._instructions ?? "";
@@ -977,7 +1021,12 @@ function addToHighLevel(server: HighLevel, answer: (args: unknown, extra: Extra)
   // 1.x takes Zod only; the wrapped handlers show and accept the schema there.
   const modern = "_wrapHandler" in server.server;
   const json = () => inputSchema;
-  const standard = { version: 1, vendor: "patchworkmcp", validate: (value: unknown) => ({ value }), jsonSchema: { input: json, output: json } };
+  const standard = {
+    version: 1,
+    vendor: "patchworkmcp",
+    validate: (value: unknown) => ({ value }),
+    jsonSchema: { input: json, output: json },
+  };
   const config = { title, description, annotations };
   const handler = (...args: unknown[]) => answer(args.length > 1 ? args[0] : {}, (args.at(-1) ?? {}) as Extra);
   server.registerTool(TOOL_NAME, modern ? { ...config, inputSchema: { "~standard": standard } } : config, handler);
@@ -989,7 +1038,11 @@ function addToHighLevel(server: HighLevel, answer: (args: unknown, extra: Extra)
  * The handlers are the same in both lines of the SDK once they are registered. Taking the calls
  * here keeps the SDK's own checks away from arguments that an agent made up.
  */
-function wrapHandlers(server: LowLevel, answer: (args: unknown, extra: Extra) => unknown, listed: (names: string[]) => void): void {
+function wrapHandlers(
+  server: LowLevel,
+  answer: (args: unknown, extra: Extra) => unknown,
+  listed: (names: string[]) => void,
+): void {
   const oldList = server._requestHandlers.get("tools/list");
   const oldCall = server._requestHandlers.get("tools/call");
   if (!oldList) server.registerCapabilities({ tools: {} });
@@ -1015,8 +1068,8 @@ function factsOf(server: LowLevel, extra: Extra, names: string[]): Facts {
   const { name, version } = isObject(info) ? info : { name: undefined, version: undefined };
   const overHttp = extra.requestInfo !== undefined || extra.http !== undefined || extra.sessionId !== undefined;
   return {
-    clientType: toText(name),
-    clientVersion: toText(version),
+    clientType: short(name),
+    clientVersion: short(version),
     sessionId: extra.sessionId,
     toolsAvailable: names,
     fallbackSession: overHttp ? undefined : PROCESS_SESSION,

@@ -188,16 +188,13 @@ impl Run<'_> {
         answer: Option<SavedAnswer>,
     ) -> Result<Drafted, DraftError> {
         let mut conversation = Conversation::new(self.tools, brief, self.reporter)?;
-        let answer = match answer {
-            Some(answer) => {
-                self.say("Answered before the run was interrupted".into()).await?;
-                conversation.recall(answer)
-            }
-            None => {
-                let model = &self.tools.config.anthropic.model;
-                self.say(format!("Asking {model} with about {} tokens", brief.tokens())).await?;
-                conversation.ask(worktree.base_commit()).await?
-            }
+        let answer = if let Some(answer) = answer {
+            self.say("Answered before the run was interrupted".into()).await?;
+            conversation.recall(answer)
+        } else {
+            let model = &self.tools.config.anthropic.model;
+            self.say(format!("Asking {model} with about {} tokens", brief.tokens())).await?;
+            conversation.ask(worktree.base_commit()).await?
         };
         self.reporter.stage(Stage::Check).await?;
         let change = conversation.check(answer, worktree, self.protected).await?;

@@ -5,6 +5,7 @@
 
 use super::redact;
 use crate::domain::draft::Usage;
+use secrecy::SecretString;
 use std::fmt;
 use std::time::Duration;
 
@@ -106,6 +107,33 @@ impl ProviderError {
             | Self::Process { .. }
             | Self::Cancelled => None,
         }
+    }
+
+    /// The same without a secret that the other side may have sent back. The provider that holds the secret calls it on every error that
+    /// leaves it; nobody else can recognise a key of unknown shape.
+    #[must_use]
+    pub(super) fn hiding(mut self, secret: &SecretString) -> Self {
+        match &mut self {
+            Self::Config { message }
+            | Self::Network { message, .. }
+            | Self::Auth { message, .. }
+            | Self::RateLimited { message, .. }
+            | Self::SpendLimit { message, .. }
+            | Self::Overloaded { message, .. }
+            | Self::Truncated { message, .. }
+            | Self::Garbage { message, .. }
+            | Self::Api { message, .. }
+            | Self::Git { message, .. }
+            | Self::Process { message, .. } => redact::hide(message, secret),
+            Self::NotFound { what, advice, known } => {
+                known.iter_mut().chain([what, advice]).for_each(|text| redact::hide(text, secret));
+            }
+            Self::Refused { category, explanation, .. } => {
+                [category, explanation].into_iter().flatten().for_each(|text| redact::hide(text, secret));
+            }
+            Self::Timeout { .. } | Self::Cancelled => {}
+        }
+        self
     }
 
     pub(super) fn config(message: impl AsRef<str>) -> Self {

@@ -162,9 +162,25 @@ fn conditions(conn: &Connection, filter: &Filter, now: Millis) -> Result<Where, 
     Ok(w)
 }
 
-/// The rows of a page, one more than asked for, so that the caller sees whether there is a next one.
-pub(super) fn page(conn: &Connection, request: &PageRequest, whole: bool, now: Millis) -> Result<Select, StoreError> {
+/// Whether the search index has a say in what a filter finds.
+pub(super) fn by_index(filter: &Filter) -> bool {
+    filter.terms.iter().any(|t| matches!(t.test, Test::Text(_) | Test::Tool(_)))
+}
+
+/// The rows of a page, one more than asked for, so that the caller sees whether there is a next one. `except`: reports that are left
+/// out, whatever the filter says.
+pub(super) fn page(
+    conn: &Connection,
+    request: &PageRequest,
+    whole: bool,
+    except: &[i64],
+    now: Millis,
+) -> Result<Select, StoreError> {
     let mut w = conditions(conn, &request.filter, now)?;
+    if !except.is_empty() {
+        let list: Vec<String> = except.iter().map(|n| w.bind(*n)).collect();
+        w.sql.push(format!("f.n NOT IN ({})", list.join(", ")));
+    }
     let (direction, beyond) = match request.filter.order() {
         Sort::Newest => ("DESC", "<"),
         Sort::Oldest => ("ASC", ">"),

@@ -2,18 +2,20 @@
 
 use super::artifacts::ArtifactName;
 use super::error::{Fault, StoreError};
+use super::index;
 use super::log::{self, Tail};
 use super::query;
 use super::rows::{self, DRAFT_COLUMNS, FEEDBACK_COLUMNS};
 use super::writer::Store;
 use crate::domain::draft::{Draft, Stage, StageRecord};
+use crate::domain::filter::Sort;
 use crate::domain::id::{DraftId, FeedbackId};
 use crate::domain::time::Millis;
 use crate::protocol::Seq;
 use crate::protocol::read::{
     Count, Detail, DraftDetail, Facets, MAX_PAGE, Page, PageRequest, Position, RankedFile, Row, Snapshot, Stats,
 };
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row as SqlRow, params};
 use std::collections::BTreeMap;
 
 impl Store {
@@ -35,12 +37,10 @@ impl Store {
 
     pub async fn list(&self, request: PageRequest, now: Millis) -> Result<Page<Detail>, StoreError> {
         self.read(move |conn| {
-            let select = query::page(conn, &request, true, now)?;
-            let mut statement = conn.prepare_cached(&select.sql)?;
-            let found = statement.query_map(select.params(), rows::feedback)?;
+            let found = matching(conn, &request, true, now, rows::feedback, |detail| detail.feedback, |f| f.n)?;
             let mut details = Vec::new();
             for feedback in found {
-                details.push(rows::with_notes(conn, feedback?)?);
+                details.push(rows::with_notes(conn, feedback)?);
             }
             let next = cut(&mut details, request.limit, |d| d.feedback.n);
             Ok(Page { seq: log::newest(conn)?, rows: details, next })
@@ -197,11 +197,38 @@ fn cut<T>(found: &mut Vec<T>, limit: usize, n: impl Fn(&T) -> i64) -> Option<Pos
 }
 
 fn page(conn: &Connection, request: &PageRequest, now: Millis) -> Result<Page<Row>, StoreError> {
-    let select = query::page(conn, request, false, now)?;
-    let mut statement = conn.prepare_cached(&select.sql)?;
-    let mut found: Vec<Row> = statement.query_map(select.params(), rows::list_row)?.collect::<Result<_, _>>()?;
+    let mut found = matching(conn, request, false, now, rows::list_row, |detail| Row::of(&detail.feedback), |r| r.n)?;
     let next = cut(&mut found, request.limit, |r| r.n);
     Ok(Page { seq: log::newest(conn)?, rows: found, next })
+}
+
+/// What a page asks for, and one more. A page speaks for everything up to its number, so reports that the search index does not
+/// have yet are looked at one by one.
+fn matching<T>(
+    conn: &Connection,
+    request: &PageRequest,
+    whole: bool,
+    now: Millis,
+    of_row: fn(&SqlRow<'_>) -> rusqlite::Result<T>,
+    of_detail: fn(Detail) -> T,
+    number: fn(&T) -> i64,
+) -> Result<Vec<T>, StoreError> {
+    let unindexed = if query::by_index(&request.filter) { index::unindexed(conn)? } else { Vec::new() };
+    let select = query::page(conn, request, whole, &unindexed, now)?;
+    let mut statement = conn.prepare_cached(&select.sql)?;
+    let mut found = statement.query_map(select.params(), of_row)?.collect::<Result<Vec<T>, _>>()?;
+    if unindexed.is_empty() {
+        return Ok(found);
+    }
+    let newest_first = request.filter.order() == Sort::Newest;
+    let in_reach = |n: i64| request.after.is_none_or(|Position(at)| if newest_first { n < at } else { n > at });
+    for n in unindexed.into_iter().filter(|n| in_reach(*n)) {
+        let detail = rows::detail(conn, n)?.filter(|detail| detail.matches(&request.filter, now));
+        found.extend(detail.map(of_detail));
+    }
+    found.sort_by_key(|row| if newest_first { -number(row) } else { number(row) });
+    found.truncate(request.limit + 1);
+    Ok(found)
 }
 
 fn drafts(conn: &Connection, of: Option<&FeedbackId>) -> Result<Vec<Draft>, StoreError> {

@@ -32,6 +32,9 @@ pub fn inert(markdown: &str) -> Result<(), String> {
     if let Some(words) = acting_words(&text).or_else(|| acting_words(markdown)) {
         return Err(words);
     }
+    if let Some(at) = markdown.to_lowercase().find("www.") {
+        return Err(format!("an address at {at}"));
+    }
     let order = |line: &&str| line.strip_prefix('/').is_some_and(|l| l.starts_with(|c: char| c.is_ascii_alphabetic()));
     markdown.lines().map(str::trim_start).find(order).map_or(Ok(()), |line| Err(format!("an order: {line}")))
 }
@@ -56,7 +59,6 @@ fn acting_words(text: &str) -> Option<String> {
             || says(at, "#") && is(at + 1, char::is_ascii_digit)
             || says(at, "gh-") && is(at + 3, char::is_ascii_digit)
             || says(at, "://")
-            || says(at, "www.")
             || says(at, "[skip ci]")
             || says(at, "[ci skip]");
         acts.then(|| format!("`{}`", around(at)))

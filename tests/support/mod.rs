@@ -9,6 +9,8 @@ pub mod fake;
 pub mod git;
 pub mod markdown;
 
+pub mod scene;
+
 use patchwork::config::{Config, Secrets};
 use patchwork::domain::feedback::NewFeedback;
 use patchwork::domain::id::{CommandId, FeedbackId};

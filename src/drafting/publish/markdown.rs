@@ -172,7 +172,7 @@ fn ends_with_ignore_case(text: &str, end: &str) -> bool {
 
 #[cfg(test)]
 #[path = "../../../tests/support/markdown.rs"]
-mod judge;
+pub(super) mod judge;
 
 #[cfg(test)]
 mod tests {

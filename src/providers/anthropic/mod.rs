@@ -109,6 +109,13 @@ impl Anthropic {
         prompt: &Prompt,
         on_text: &mut (dyn FnMut(&str) + Send),
     ) -> Result<Completion, ProviderError> {
+        let mut completion = self.ask(prompt, on_text).await.map_err(|e| e.hiding(&self.key))?;
+        redact::hide(&mut completion.model, &self.key);
+        redact::hide(&mut completion.request_id, &self.key);
+        Ok(completion)
+    }
+
+    async fn ask(&self, prompt: &Prompt, on_text: &mut (dyn FnMut(&str) + Send)) -> Result<Completion, ProviderError> {
         let key = self.key_header()?;
         let body = wire::request(&self.model, prompt);
         let build = |client: &Client| -> RequestBuilder {
@@ -168,9 +175,9 @@ impl Anthropic {
             client.get(url).query(&[("limit", "1000")]).headers(headers(&key)).timeout(SHORT_TIMEOUT)
         };
         let judge = |f: &super::http::Failure| failure::judge(f, &self.key);
-        let response = self.http.send(&Call { who: WHO, repeat: Repeat::Always, build: &build, judge: &judge }).await?;
-        let body = response.bytes().await.map_err(|e| self.http.transport_error(WHO, e))?;
-        wire::models(&body)
+        let sent = self.http.send(&Call { who: WHO, repeat: Repeat::Always, build: &build, judge: &judge }).await;
+        let body = async { sent?.bytes().await.map_err(|e| self.http.transport_error(WHO, e)) }.await;
+        body.and_then(|body| wire::models(&body)).map_err(|e| e.hiding(&self.key))
     }
 
     /// Adds what would have been right. When the list can't be had either, the error stands as it is.

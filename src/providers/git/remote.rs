@@ -112,6 +112,14 @@ impl Address {
         }
     }
 
+    /// An error without the token, should the server have sent it back.
+    pub(super) fn hiding(&self, error: ProviderError) -> ProviderError {
+        match &self.token {
+            Some((_, token)) => error.hiding(token),
+            None => error,
+        }
+    }
+
     /// Checks how a call that went there ended.
     pub(super) fn judge(&self, subcommand: &'static str, output: Output) -> Result<Vec<u8>, ProviderError> {
         if output.success { Ok(output.stdout) } else { Err(self.failure(subcommand, &output.stderr)) }

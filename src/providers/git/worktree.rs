@@ -273,7 +273,7 @@ impl Worktree {
             Ok(_) | Err(_) => {}
         }
         match rejection {
-            Some(rejection) => Err(self.rejected(branch, rejection, &output.stderr)),
+            Some(rejection) => Err(self.address.hiding(self.rejected(branch, rejection, &output.stderr))),
             None => Err(self.address.failure("push", &output.stderr)),
         }
     }

@@ -2,35 +2,52 @@
 
 use super::super::action::Action;
 use super::super::model::{Focus, Model, Mood, Status, View};
-use super::super::widget::fit;
+use super::super::widget::{fit, wrap};
 use crate::domain::text;
 use ratatui::Frame;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::Paragraph;
+use ratatui::widgets::{Clear, Paragraph};
 use unicode_width::UnicodeWidthStr;
 
+/// Lines a sentence may take before it is cut.
+const MOST: usize = 4;
+
+/// A sentence longer than the line covers the lines above it: it is there for one key press and must be readable.
 pub fn render(frame: &mut Frame<'_>, area: Rect, model: &Model) {
-    let width = usize::from(area.width);
     let mistake = match &model.inbox.focus {
         Focus::Filter(input) => input.mistake(),
         Focus::List | Focus::Detail | Focus::Note(_) => None,
     };
-    let line = match (&model.status, mistake) {
-        (Some(status), _) => said(status, model, width),
-        (None, Some(mistake)) => Line::styled(fit::cut(&text::line(&mistake.message), width), model.theme.bad),
-        (None, None) => hints(model, width),
+    let lines = match (&model.status, mistake) {
+        (Some(Status { text, mood }), _) => said(text, mood_style(*mood, model), area.width),
+        (None, Some(mistake)) => said(&mistake.message, model.theme.bad, area.width),
+        (None, None) => vec![hints(model, usize::from(area.width))],
     };
-    frame.render_widget(Paragraph::new(line), area);
+    let height = u16::try_from(lines.len()).unwrap_or(1).min(area.bottom());
+    let area = Rect { y: area.bottom() - height, height, ..area };
+    if height > 1 {
+        frame.render_widget(Clear, area);
+    }
+    frame.render_widget(Paragraph::new(lines), area);
 }
 
-fn said(status: &Status, model: &Model, width: usize) -> Line<'static> {
-    let style = match status.mood {
+fn mood_style(mood: Mood, model: &Model) -> Style {
+    match mood {
         Mood::Plain => model.theme.text,
         Mood::Good => model.theme.good,
         Mood::Bad => model.theme.bad,
-    };
-    Line::styled(fit::cut(&text::line(&status.text), width), style)
+    }
+}
+
+fn said(sentence: &str, style: Style, width: u16) -> Vec<Line<'static>> {
+    let mut lines = wrap::wrap(&text::line(sentence), usize::from(width));
+    if lines.len() > MOST {
+        let rest = lines.split_off(MOST - 1).join(" ");
+        lines.push(fit::cut(&rest, usize::from(width)));
+    }
+    lines.into_iter().map(|line| Line::styled(line, style)).collect()
 }
 
 /// Whether a key would do anything now; a hint for one that would not is noise.

@@ -28,9 +28,15 @@ fn cursor_in_list(model: &mut Model) {
         inbox.held = 0;
     }
     inbox.cursor = inbox.cursor.min(rows.saturating_sub(1)).max(inbox.held);
-    let lowest = inbox.cursor.saturating_sub(height - 1);
-    let highest = rows.saturating_sub(height).max(inbox.held);
-    inbox.offset = inbox.offset.clamp(lowest, inbox.cursor.max(lowest)).min(highest.max(lowest)).max(inbox.held);
+    // A third of a page at a time: moving on, most steps then change two lines and not the whole list, which a slow line feels.
+    let jump = height / 3;
+    if inbox.cursor < inbox.offset {
+        inbox.offset = inbox.cursor.saturating_sub(jump);
+    } else if inbox.cursor >= inbox.offset + height {
+        inbox.offset = inbox.cursor + 1 + jump.min(height - 1) - height;
+    }
+    let highest = rows.saturating_sub(height);
+    inbox.offset = inbox.offset.min(highest).max(inbox.held);
 }
 
 /// The report under the cursor, and its neighbours: they will be next.

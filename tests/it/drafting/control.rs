@@ -3,7 +3,7 @@
 use crate::support::fake::anthropic::{Reply, text_of};
 use crate::support::fake::anthropic_stream::Piece;
 use crate::support::fake::git_server::PUSH_REFS;
-use crate::support::fake::world::{World, start};
+use crate::support::fake::world::{World, branches, start};
 use crate::support::fake::{Fault, Gate, TIME};
 use crate::support::me;
 use futures::StreamExt;
@@ -46,7 +46,7 @@ async fn a_re_draft_is_a_run_of_its_own_that_sees_new_notes_and_the_last_change(
     let pulls = world.github.pulls();
     assert_eq!(pulls.iter().map(|p| &p["state"]).collect::<Vec<_>>(), ["open", "open"], "the old one stays");
     assert!(pulls[1]["body"].as_str().unwrap().contains(&format!("Draft 2 replaces {}.", first_out.pr_url)));
-    assert_eq!(world.branches(&world.bare()).len(), 2);
+    assert_eq!(branches(&world.bare()).len(), 2);
     assert_eq!(world.engine.feedback(&id).await.unwrap().feedback.pr_url, second_out.pr_url, "the newest");
     assert_eq!(world.engine.draft(&first.draft.id).await.unwrap(), first, "history keeps all");
 }
@@ -146,7 +146,7 @@ async fn cancelling_before_the_push_leaves_nothing_outside() {
     let detail = world.end_of(&draft).await;
     assert_eq!(detail.draft.state, DraftState::Cancelled { stage: Some(Stage::Publish) });
     gate.open();
-    assert!(world.branches(&world.bare()).is_empty() && world.github.pulls().is_empty());
+    assert!(branches(&world.bare()).is_empty() && world.github.pulls().is_empty());
     assert!(!world.engine.feedback(&id).await.unwrap().feedback.drafted);
     world.assert_clean();
     world.good_reply();

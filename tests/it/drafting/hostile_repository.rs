@@ -2,7 +2,7 @@
 //! draft works all the same.
 
 use crate::support::fake::anthropic::{Reply, text_of};
-use crate::support::fake::world::{FILES, World};
+use crate::support::fake::world::{FILES, World, branches};
 use crate::support::git::{Entry, commit_tree, git, git_fed};
 use patchwork::domain::draft::Stage;
 use serde_json::json;
@@ -85,7 +85,7 @@ async fn a_draft_in_a_hostile_repository_is_a_draft_and_nothing_else() {
     let dollar = git(&bare, &["show", &format!("{}:dollar.py", published.branch)]);
     assert_eq!(dollar, "ID = '$Id$' # search", "byte for byte");
     let asked = text_of(&world.anthropic.requests()[0]["messages"][0]);
-    assert!(!asked.contains("CANARY") && !asked.contains("\u{1b}") && !asked.contains('\u{202e}'), "{asked}");
+    assert!(!asked.contains("CANARY") && !asked.contains('\u{1b}') && !asked.contains('\u{202e}'), "{asked}");
     assert!(asked.contains("def search_costs("), "{asked}");
     assert_eq!(fingerprint(&outside), before);
     assert!(!world.dir.path().join("ran").exists());
@@ -144,7 +144,7 @@ async fn what_is_no_plain_text_file_can_not_be_changed_and_the_model_is_told_why
         assert!(line.is_some_and(|l| l.contains(why)), "{path} {why}: {line:?} in\n{told}");
     }
     assert_eq!(fingerprint(&outside), before);
-    assert!(world.branches(&world.bare()).is_empty());
+    assert!(branches(&world.bare()).is_empty());
     world.assert_clean();
     world.good_reply();
     world.publish(&id).await;

@@ -3,7 +3,7 @@
 
 use crate::support::fake::git_server::{FETCH, PUSH, PUSH_REFS, REFS};
 use crate::support::fake::github::{CREATE, LIST, REPOSITORY};
-use crate::support::fake::world::{GITHUB_TOKEN, World, published};
+use crate::support::fake::world::{GITHUB_TOKEN, World, branches, published};
 use crate::support::fake::{Fault, Gate};
 use crate::support::git::git;
 use patchwork::domain::draft::{DraftState, Stage};
@@ -17,7 +17,7 @@ fn github_error(status: u16, message: &str) -> Fault {
     Fault::status(status, json!({"message": message, "documentation_url": "https://docs.github.com/rest"}).to_string())
 }
 
-fn unprocessable(error: serde_json::Value) -> Fault {
+fn unprocessable(error: &serde_json::Value) -> Fault {
     Fault::status(422, json!({"message": "Validation Failed", "errors": [error]}).to_string())
 }
 
@@ -133,7 +133,7 @@ async fn faults_of_the_git_server() {
 #[tokio::test]
 async fn faults_of_the_pull_request() {
     let secondary = github_error(403, "You have exceeded a secondary rate limit.").header("retry-after", "300");
-    let odd = unprocessable(json!({"resource": "PullRequest", "code": "custom", "message": "A rule says no."}));
+    let odd = unprocessable(&json!({"resource": "PullRequest", "code": "custom", "message": "A rule says no."}));
     let bare = Fault::status(422, json!({"message": "Validation Failed", "errors": ["No, sir."]}).to_string());
     // The two attempts and the look-ups between them, then the last attempt.
     let down = [CREATE, LIST, LIST, LIST].map(|route| (route, Fault::HangUp)).to_vec();
@@ -168,7 +168,7 @@ async fn what_got_through_although_the_answer_was_lost_is_not_done_twice() {
         assert_eq!((all.len(), &all[pulls]["html_url"]), (pulls + 1, &json!(published.pr_url)), "{lost}");
         assert_eq!(all[pulls]["draft"], true);
     }
-    assert_eq!(world.branches(&world.bare()).len(), 2);
+    assert_eq!(branches(&world.bare()).len(), 2);
     world.assert_clean();
 }
 
@@ -185,7 +185,7 @@ async fn the_servers_own_rules_are_passed_on() {
     assert_eq!((stage, world.git.pushes()), (Stage::Publish, 1));
     assert!(reason.contains("GH013: Branches must be named after animals. "), "{reason}");
     assert!(reason.contains("pre-receive hook declined") && reason.contains("patchwork/"), "{reason}");
-    assert!(world.branches(&world.bare()).is_empty() && world.github.pulls().is_empty());
+    assert!(branches(&world.bare()).is_empty() && world.github.pulls().is_empty());
     std::fs::remove_file(&hook).unwrap();
     world.good_reply();
     world.publish(&id).await;
@@ -261,7 +261,7 @@ async fn a_pull_request_that_is_there_already_is_the_result() {
     world.good_reply();
     let draft = world.start(&id, false).await.unwrap();
     gate.reached().await;
-    let [branch] = world.branches(&world.bare()).try_into().unwrap();
+    let [branch] = branches(&world.bare()).try_into().unwrap();
     let by_hand = world.github.open_pull(&branch, "main");
     gate.open();
     let detail = world.end_of(&draft).await;

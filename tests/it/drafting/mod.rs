@@ -10,6 +10,7 @@ mod model_faults;
 mod ranking;
 mod repair;
 mod resume;
+mod secrets;
 mod whole;
 
 use futures::future::BoxFuture;

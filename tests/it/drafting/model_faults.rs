@@ -109,22 +109,22 @@ async fn answers_that_are_none() {
     let empty = json!({"title": "Nothing to do", "summary": "`since` exists already.", "files": []}).to_string();
     each_fails_in_words_and_the_next_draft_works(vec![
         (
-            vec![Reply::ends("", refusal)],
+            vec![Reply::ends("", &refusal)],
             Stage::Model,
             &["refused", "cyber", "It looks like an attack", "another model"],
         ),
-        (vec![Reply::ends(HALF, json!({"stop_reason": "refusal"}))], Stage::Model, &["refused to answer"]),
+        (vec![Reply::ends(HALF, &json!({"stop_reason": "refusal"}))], Stage::Model, &["refused to answer"]),
         (
-            vec![Reply::ends(HALF, json!({"stop_reason": "max_tokens"}))],
+            vec![Reply::ends(HALF, &json!({"stop_reason": "max_tokens"}))],
             Stage::Model,
             &["cut off", "max_output_tokens"],
         ),
         (
-            vec![Reply::ends(HALF, json!({"stop_reason": "model_context_window_exceeded"}))],
+            vec![Reply::ends(HALF, &json!({"stop_reason": "model_context_window_exceeded"}))],
             Stage::Model,
             &["cut off", "context_tokens"],
         ),
-        (vec![Reply::ends(HALF, json!({"stop_reason": "pause_turn"}))], Stage::Model, &["pause_turn"]),
+        (vec![Reply::ends(HALF, &json!({"stop_reason": "pause_turn"}))], Stage::Model, &["pause_turn"]),
         (vec![Reply::says("")], Stage::Model, &["no text"]),
         (vec![Reply::says("Hello!"), Reply::says("Hello again!")], Stage::Check, &["asking once more", "schema"]),
         (vec![Reply::says(&empty)], Stage::Check, &["changed nothing", "`since` exists already. Add a note"]),

@@ -1,7 +1,7 @@
 //! One repair round: what is wrong goes back to the model in words, its second answer counts, and there is no third.
 
 use crate::support::fake::anthropic::{Reply, text_of};
-use crate::support::fake::world::World;
+use crate::support::fake::world::{World, branches};
 use crate::support::git::git;
 use patchwork::domain::draft::{Stage, Usage};
 use serde_json::{Value, json};
@@ -64,7 +64,7 @@ async fn there_is_no_third_question() {
     let (stage, reason) = world.failure(&id).await;
     assert_eq!((stage, world.anthropic.unasked()), (Stage::Check, 1));
     assert!(reason.contains("asking once more did not help") && reason.contains("occurs 2 times"), "{reason}");
-    assert!(world.branches(&world.bare()).is_empty() && world.github.pulls().is_empty());
+    assert!(branches(&world.bare()).is_empty() && world.github.pulls().is_empty());
     world.publish(&id).await;
     world.assert_clean();
 }

@@ -4,7 +4,7 @@ use crate::support::fake::anthropic::Reply;
 use crate::support::fake::anthropic_stream::Piece;
 use crate::support::fake::git_server::{PUSH, PUSH_REFS};
 use crate::support::fake::github::CREATE;
-use crate::support::fake::world::{World, engine, owner, published, start};
+use crate::support::fake::world::{World, branches, engine, owner, published, start};
 use crate::support::fake::{Fault, Gate, TIME};
 use crate::support::git::git;
 use patchwork::domain::draft::{DraftState, Stage};
@@ -67,7 +67,7 @@ async fn the_next_owner_publishes_without_asking_again() {
         let detail = world.end_of(&draft).await;
         let published = published(&detail);
         assert_eq!(world.anthropic.asked(), 1, "{name}");
-        assert_eq!(world.branches(&world.bare()), [published.branch.as_str()], "{name}");
+        assert_eq!(branches(&world.bare()), [published.branch.as_str()], "{name}");
         assert_eq!(git(&world.bare(), &["rev-list", "--count", &format!("main..{}", published.branch)]), "1", "{name}");
         assert_eq!(git(&world.bare(), &["rev-parse", &published.branch]), published.commit, "{name}");
         let pulls = world.github.pulls();

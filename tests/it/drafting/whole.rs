@@ -1,7 +1,7 @@
 //! The whole loop: report and notes in, a request to the model, its answer checked, a branch pushed, a draft pull request opened.
 
 use crate::support::fake::anthropic::{Reply, text_of};
-use crate::support::fake::world::World;
+use crate::support::fake::world::{World, branches};
 use crate::support::git::git;
 use patchwork::domain::draft::{Stage, Usage};
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ async fn a_report_becomes_one_commit_and_a_draft_pull_request() {
     let (detail, published) = world.publish(&id).await;
 
     let bare = world.bare();
-    assert_eq!(world.branches(&bare), [published.branch.as_str()]);
+    assert_eq!(branches(&bare), [published.branch.as_str()]);
     assert_eq!(git(&bare, &["rev-parse", &published.branch]), published.commit);
     assert_eq!(git(&bare, &["rev-list", "--count", &format!("main..{}", published.branch)]), "1");
     let stat = git(&bare, &["diff", "--name-status", "main", &published.branch]);
@@ -99,7 +99,7 @@ async fn the_model_can_draft_for_a_local_repository_without_github() {
     world.anthropic.reply(Reply::change("Add a date range", &change()));
     let (_, published) = world.publish(&id).await;
     let checkout = world.checkout();
-    assert_eq!(world.branches(&checkout), [published.branch.as_str()]);
+    assert_eq!(branches(&checkout), [published.branch.as_str()]);
     assert_eq!(
         git(&checkout, &["rev-parse", &format!("{}^", published.branch)]),
         git(&checkout, &["rev-parse", "main"])

@@ -35,7 +35,7 @@ pub enum Reply {
 impl Reply {
     /// A complete answer.
     pub fn says(text: impl AsRef<str>) -> Self {
-        Self::Stream(whole(text.as_ref(), json!({"stop_reason": "end_turn"})))
+        Self::Stream(whole(text.as_ref(), &json!({"stop_reason": "end_turn"})))
     }
 
     /// A complete change in the schema that the request asks for.
@@ -44,13 +44,13 @@ impl Reply {
     }
 
     /// The text, and another end than usual.
-    pub fn ends(text: &str, delta: Value) -> Self {
+    pub fn ends(text: &str, delta: &Value) -> Self {
         Self::Stream(whole(text, delta))
     }
 
     /// The beginning of an answer, and then something else.
     pub fn begins(text: &str, then: Piece) -> Self {
-        let mut pieces = whole(text, Value::Null);
+        let mut pieces = whole(text, &Value::Null);
         // Without the end of the block, of the message and of the stream.
         pieces.truncate(pieces.len() - 3);
         pieces.push(then);

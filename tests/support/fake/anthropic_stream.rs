@@ -35,7 +35,7 @@ impl Piece {
 
 /// A whole answer: thinking first, pings, kinds of events and deltas that nobody knows yet, the text in small deltas, and a second text
 /// block. The last three pieces end the block, the message and the stream.
-pub fn whole(text: &str, delta: Value) -> Vec<Piece> {
+pub fn whole(text: &str, delta: &Value) -> Vec<Piece> {
     let start = json!({"message": {"id": "msg_fake", "type": "message", "role": "assistant", "model": "claude-test-1",
         "content": [], "stop_reason": null, "stop_sequence": null,
         "usage": {"input_tokens": 100, "cache_creation_input_tokens": 20, "cache_read_input_tokens": 3, "output_tokens": 1}}});

@@ -148,19 +148,15 @@ impl Inner {
                     return json_answer(422, &json!({"message": "Validation Failed"}));
                 }
             };
-        match self.refusal(&new) {
-            Some(error) => {
-                let body = json!({"message": "Validation Failed", "errors": [error],
-                    "documentation_url": "https://docs.github.com/rest/pulls/pulls#create-a-pull-request", "status": "422"});
-                json_answer(422, &body)
-            }
-            None => {
-                let mut pull = self.store(&new);
-                pull["merged"] = false.into();
-                pull["mergeable"] = Value::Null;
-                json_answer(201, &pull)
-            }
+        if let Some(error) = self.refusal(&new) {
+            let body = json!({"message": "Validation Failed", "errors": [error],
+                "documentation_url": "https://docs.github.com/rest/pulls/pulls#create-a-pull-request", "status": "422"});
+            return json_answer(422, &body);
         }
+        let mut pull = self.store(&new);
+        pull["merged"] = false.into();
+        pull["mergeable"] = Value::Null;
+        json_answer(201, &pull)
     }
 
     /// The reasons that GitHub has, in its words.

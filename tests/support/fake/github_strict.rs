@@ -33,7 +33,7 @@ pub fn list_query(query: &str, owner: &str) -> Result<Wanted, String> {
             "per_page" if value.parse().is_ok_and(|n: u32| (1..=100).contains(&n)) => {}
             "base" => wanted.base = value.into_owned(),
             "head" => match value.strip_prefix(&format!("{owner}:")) {
-                Some(branch) => wanted.head = branch.to_owned(),
+                Some(branch) => branch.clone_into(&mut wanted.head),
                 None => return Err(format!("`head={value}` has no owner")),
             },
             _ => return Err(format!("`{key}={value}` is no way to list pull requests")),

@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 /// How long anything may take before a test fails.
-pub const TIME: Duration = Duration::from_secs(60);
+pub const TIME: Duration = Duration::from_mins(1);
 
 /// What a fake was sent and the real thing would not take.
 #[derive(Debug, Clone, Default)]

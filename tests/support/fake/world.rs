@@ -23,9 +23,9 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 pub const SLUG: &str = "octo/billing";
-/// Keys that are recognised wherever they turn up.
-pub const ANTHROPIC_KEY: &str = concat!("sk-", "ant-api03-CANARYanthropic7Q2w9Xz4Lk8Vb3Nm6Pd1");
-pub const GITHUB_TOKEN: &str = "ghp_CANARYgithub9D4f1A8b3E7c0F5a2B6d";
+/// Keys that are recognised wherever they turn up, and that do not look like keys: only who knows them can hide them.
+pub const ANTHROPIC_KEY: &str = "CANARYanthropic~7Q2w9Xz4Lk8Vb3Nm6Pd1";
+pub const GITHUB_TOKEN: &str = "CANARYgithub~9D4f1A8b3E7c0F5a2B6d";
 
 pub const SERVER: &str = "from mcp.server import MCPServer\n\nmcp = MCPServer(\"billing\")\n\n\n@mcp.tool()\ndef search_costs(query: str) -> list:\n    \
                           \"\"\"Search the costs.\"\"\"\n    return [query]\n\n\n@mcp.tool()\ndef list_costs() -> list:\n    \"\"\"List the costs.\"\"\"\n    return []\n";
@@ -92,10 +92,10 @@ impl World {
         let anthropic = Anthropic::start(ANTHROPIC_KEY).await;
         let github = Github::start(SLUG, GITHUB_TOKEN, &bare).await;
         let mut config = Config::default();
-        config.anthropic.model = anthropic::MODELS[0].to_owned();
-        config.anthropic.base_url = anthropic.url().to_owned();
-        config.github.api_url = github.url().to_owned();
-        config.github.server_url = git.url().to_owned();
+        config.anthropic.model = anthropic::MODELS[0].into();
+        config.anthropic.base_url = anthropic.url().into();
+        config.github.api_url = github.url().into();
+        config.github.server_url = git.url().into();
         let here = |server: &str, source| Repository {
             server: server.into(),
             source,
@@ -194,12 +194,6 @@ impl World {
         self.anthropic.reply(Reply::change("Add a date range", &files))
     }
 
-    /// The branches of a repository besides `main`.
-    pub fn branches(&self, repository: &Path) -> Vec<String> {
-        let all = git(repository, &["for-each-ref", "--format=%(refname:short)", "refs/heads"]);
-        all.lines().filter(|b| *b != "main").map(str::to_owned).collect()
-    }
-
     /// All events so far.
     pub async fn events(&self) -> Vec<Event> {
         let newest = self.engine.hello().seq;
@@ -225,6 +219,12 @@ impl World {
         assert_eq!(git(&self.checkout(), &["status", "--porcelain"]), "");
         assert_eq!(git(&self.checkout(), &["symbolic-ref", "HEAD"]), "refs/heads/main");
     }
+}
+
+/// The branches of a repository besides `main`.
+pub fn branches(repository: &Path) -> Vec<String> {
+    let all = git(repository, &["for-each-ref", "--format=%(refname:short)", "refs/heads"]);
+    all.lines().filter(|b| *b != "main").map(str::to_owned).collect()
 }
 
 pub fn owner() -> Mode {
