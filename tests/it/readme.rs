@@ -1,6 +1,7 @@
 //! What the manuals say is true: their example runs, their commands exist, their links lead somewhere.
 
 use crate::support::program::{BINARY, Home};
+use crate::support::skipped;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -30,7 +31,7 @@ fn free_port() -> u16 {
 fn the_example_runs_as_it_stands() {
     if Command::new("curl").arg("--version").output().is_err() {
         assert!(std::env::var_os("CI").is_none(), "the machine that decides must have curl");
-        eprintln!("skipped: readme::the_example_runs_as_it_stands: curl is not installed");
+        skipped("readme::the_example_runs_as_it_stands", "curl is not installed");
         return;
     }
     let readme = text("README.md");
