@@ -9,7 +9,9 @@ pub mod fake;
 pub mod git;
 pub mod markdown;
 
+pub mod desk;
 pub mod scene;
+pub mod session;
 
 use patchwork::config::{Config, Secrets};
 use patchwork::domain::feedback::NewFeedback;
