@@ -171,3 +171,14 @@ async fn a_passing_fault_is_waited_out_as_the_server_asks() {
     assert_eq!(waits[0], Duration::from_secs(3));
     assert!(waits.len() == 2 && (Duration::from_millis(750)..=Duration::from_secs(1)).contains(&waits[1]), "{waits:?}");
 }
+
+#[tokio::test]
+async fn what_an_unusable_answer_has_cost_is_recorded() {
+    let world = World::open().await;
+    let id = world.report_here().await;
+    for reason in ["refusal", "max_tokens"] {
+        world.anthropic.reply(Reply::ends(HALF, &json!({"stop_reason": reason})));
+        let detail = world.draft(&id).await;
+        assert_eq!((detail.draft.usage.input_tokens, detail.draft.usage.output_tokens), (123, 42), "{reason}");
+    }
+}
