@@ -68,6 +68,21 @@ async fn refusals_of_the_api() {
         ),
         (vec![Reply::error(403, "permission_error", "No access")], Stage::Model, &["not allowed", "No access"]),
         (vec![Reply::error(400, "invalid_request_error", "Bad field")], Stage::Model, &["status 400", "Bad field"]),
+        (
+            vec![Reply::error(400, "invalid_request_error", "Your credit balance is too low to access the API.")],
+            Stage::Model,
+            &["spending limit", "credit balance"],
+        ),
+        (
+            vec![Reply::error(400, "invalid_request_error", "prompt is too long: 210000 tokens > 200000 maximum")],
+            Stage::Model,
+            &["context_tokens", "210000"],
+        ),
+        (
+            vec![Reply::error(400, "invalid_request_error", "max_tokens: 64001 > 64000")],
+            Stage::Model,
+            &["max_output_tokens", "64001"],
+        ),
         (vec![Reply::error(413, "request_too_large", "Too big")], Stage::Model, &["context_tokens", "Too big"]),
     ])
     .await;

@@ -77,6 +77,8 @@ fn without(headers: &HeaderMap, name: &str) -> HeaderMap {
     fewer
 }
 
+type Check = fn(&Method, &HeaderMap) -> Result<(), String>;
+
 fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
     pairs.iter().map(|(k, v)| (HeaderName::from_static(k), HeaderValue::from_static(v))).collect()
 }
@@ -96,7 +98,6 @@ fn each_header_is_asked_for() {
         ("user-agent", "patchwork/1"),
         ("content-type", "application/json"),
     ]);
-    type Check = fn(&Method, &HeaderMap) -> Result<(), String>;
     let both: [(&HeaderMap, Check); 2] = [(&anthropic, anthropic_strict::headers), (&github, github_strict::headers)];
     for (all, check) in both {
         assert_eq!(check(&Method::POST, all), Ok(()));
