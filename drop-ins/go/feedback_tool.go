@@ -195,7 +195,8 @@ const (
 	spoolMaxBytes     = 1 << 20
 	spoolMaxLines     = 500
 	lockTime          = 100 * time.Millisecond
-	lockStale         = time.Minute
+	lockStale         = 5 * time.Second // of the lock that is held for moments
+	drainStale        = time.Minute     // of the lock that is held while sending, and touched before each
 
 	longMaxBytes     = 200_000
 	longReadBytes    = longMaxBytes + 1<<16 // of a text of any length: what lies behind is cut anyway
@@ -652,12 +653,15 @@ func read(response *http.Response, raw []byte) reply {
 // lockFile is a lock that processes share: a file that exists while it is held and names its holder.
 //
 // The standard library has no file lock for every system. A holder that died on this machine, or
-// that has not been heard of for a minute, has lost the lock.
-type lockFile struct{ path, me string }
+// that has not been heard of for too long, has lost the lock.
+type lockFile struct {
+	path, me string
+	stale    time.Duration
+}
 
-func newLock(path string) lockFile {
+func newLock(path string, stale time.Duration) lockFile {
 	host, _ := os.Hostname()
-	return lockFile{path, fmt.Sprintf("%d %s %s", os.Getpid(), newUUID(), host)}
+	return lockFile{path, fmt.Sprintf("%d %s %s", os.Getpid(), newUUID(), host), stale}
 }
 
 // take gets the lock if it is free; the error says that the directory cannot be written.
@@ -690,7 +694,7 @@ func (l lockFile) removeIfAbandoned() bool {
 	fields := strings.SplitN(string(holder), " ", 3)
 	host, _ := os.Hostname()
 	dead := len(fields) == 3 && fields[2] == host && !alive(fields[0])
-	if !dead && time.Since(info.ModTime()) < lockStale {
+	if !dead && time.Since(info.ModTime()) < l.stale {
 		return false
 	}
 	// Moved before it is removed: of several processes that see it, one gets it.
@@ -770,7 +774,7 @@ func (s spool) locked(limit time.Duration, work func(path string) error) (bool, 
 	if err != nil {
 		return false, err
 	}
-	lock := newLock(strings.TrimSuffix(path, ".jsonl") + ".lockfile")
+	lock := newLock(strings.TrimSuffix(path, ".jsonl")+".lockfile", lockStale)
 	giveUp := time.Now().Add(limit)
 	for {
 		held, err := lock.take()
@@ -794,7 +798,7 @@ func (s spool) draining() (lockFile, bool, error) {
 	if err != nil {
 		return lockFile{}, false, err
 	}
-	lock := newLock(path)
+	lock := newLock(path, drainStale)
 	held, err := lock.take()
 	return lock, held, err
 }

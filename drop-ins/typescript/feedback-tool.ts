@@ -139,7 +139,8 @@ const ANSWER_MAX_BYTES = 1 << 20;
 const SPOOL_MAX_BYTES = 1 << 20;
 const SPOOL_MAX_LINES = 500;
 const LOCK_MS = 100;
-const LOCK_STALE_MS = 60_000;
+const LOCK_STALE_MS = 5000; // of the lock that is held for moments
+const DRAIN_STALE_MS = 60_000; // of the lock that is held while sending, and touched before each
 
 const LONG_FIELDS = ["what_i_needed", "what_i_tried", "suggestion", "user_goal"];
 const SHORT_FIELDS = ["gap_type", "resolution", "agent_model", "session_id", "client_type", "client_version"];
@@ -460,15 +461,17 @@ function isAlive(pid: number): boolean {
 /**
  * A lock that processes share: a file that exists while it is held and names its holder.
  *
- * Node has no `flock`. A holder that died on this machine, or that has not been heard of for a
- * minute, has lost the lock.
+ * Node has no `flock`. A holder that died on this machine, or that has not been heard of for too
+ * long, has lost the lock.
  */
 class LockFile {
   private readonly file: string;
+  private readonly staleMs: number;
   private readonly me = `${process.pid} ${randomUUID()} ${os.hostname()}`;
 
-  constructor(file: string) {
+  constructor(file: string, staleMs: number) {
     this.file = file;
+    this.staleMs = staleMs;
   }
 
   /** Takes the lock if it is free; throws where the directory cannot be written. */
@@ -491,7 +494,7 @@ class LockFile {
       const holder = fs.readFileSync(this.file, "utf8");
       const [pid, , host] = holder.split(" ");
       const dead = host === os.hostname() && !isAlive(Number(pid));
-      const silent = Date.now() - fs.statSync(this.file).mtimeMs > LOCK_STALE_MS;
+      const silent = Date.now() - fs.statSync(this.file).mtimeMs > this.staleMs;
       if (!dead && !silent) return false;
       // Moved before it is removed: of several processes that see it, one gets it.
       fs.renameSync(this.file, aside);
@@ -545,7 +548,7 @@ class Spool {
 
   /** Runs `work` under the lock, without a pause in between; false when the lock could not be had. */
   private locked(work: () => void): boolean {
-    const lock = new LockFile(this.file(".lockfile"));
+    const lock = new LockFile(this.file(".lockfile"), LOCK_STALE_MS);
     if (!lock.take()) return false;
     try {
       work();
@@ -566,7 +569,7 @@ class Spool {
 
   /** The lock of the process that sends, if it is free. */
   draining(): LockFile | undefined {
-    const lock = new LockFile(this.file(".drainfile"));
+    const lock = new LockFile(this.file(".drainfile"), DRAIN_STALE_MS);
     return lock.take() ? lock : undefined;
   }
 

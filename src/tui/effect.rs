@@ -44,7 +44,7 @@ impl Effects {
                 self.ask(|engine| async move { Answer::Feedback { result: engine.feedback(&id).await, id } });
             }
             Effect::ReadDraft(id) => {
-                self.ask(|engine| async move { Answer::Draft { result: engine.draft(&id).await, id } })
+                self.ask(|engine| async move { Answer::Draft { result: engine.draft(&id).await, id } });
             }
             Effect::ReadStats => self.ask(|engine| async move { Answer::Stats(engine.stats().await) }),
             Effect::ReadFacets => self.ask(|engine| async move { Answer::Facets(engine.facets().await) }),

@@ -126,11 +126,13 @@ impl Keymap {
 
     /// The table of keys in README.md.
     pub fn markdown(&self) -> String {
+        use std::fmt::Write;
         let mut out = String::from("| keys | action | does |\n|---|---|---|\n");
         for (_, members) in self.groups() {
             for b in members {
                 let keys: Vec<String> = b.keys.iter().map(|k| format!("`{k}`")).collect();
-                out.push_str(&format!("| {} | `{}` | {} |\n", keys.join(" "), b.action, b.help));
+                // Writing to a string can't fail.
+                let _ = writeln!(out, "| {} | `{}` | {} |", keys.join(" "), b.action, b.help);
             }
         }
         out

@@ -9,6 +9,7 @@ use crate::protocol::{Command, Receipt, Refusal, Seq, Signal};
 use crossterm::event::{KeyEvent, MouseEvent};
 
 /// Everything that can happen to the screen.
+#[expect(clippy::large_enum_variant, reason = "a few messages a second, each moved a handful of times")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Msg {
     Key(KeyEvent),

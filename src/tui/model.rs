@@ -201,7 +201,6 @@ pub struct Model {
     pub size: Rect,
     pub keymap: Arc<Keymap>,
     pub theme: Theme,
-    pub colours: bool,
     pub ingest: Ingest,
     pub mirror: Mirror,
     pub stats: Stats,
@@ -219,8 +218,7 @@ pub struct Model {
     pub ready: bool,
     /// A read has failed: nothing is read by itself until somebody presses a key.
     pub reads_fail: bool,
-    pub stats_reading: bool,
-    pub stats_again: bool,
+    pub stats_read: Read,
     /// Makes command ids: a random part from outside and a number.
     pub ids: (String, u64),
     /// The log is being followed.
@@ -229,6 +227,16 @@ pub struct Model {
     pub said: BTreeMap<DraftId, String>,
     pub detail_text: Text<DetailKey>,
     pub run_text: Text<RunKey>,
+}
+
+/// How a read that is repeated when things change is getting on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Read {
+    #[default]
+    Done,
+    UnderWay,
+    /// Under way, and things have changed since it began.
+    Outdated,
 }
 
 /// Lines laid out for a width, made again only when what they show has changed: a report can be a quarter of a megabyte.
@@ -278,7 +286,6 @@ pub struct Start {
     pub size: (u16, u16),
     pub keymap: Arc<Keymap>,
     pub theme: Theme,
-    pub colours: bool,
     pub ingest: Ingest,
     pub unsaved: BTreeMap<FeedbackId, String>,
     /// Different for every process.
@@ -297,7 +304,6 @@ impl Model {
             size: Rect::new(0, 0, start.size.0, start.size.1),
             keymap: start.keymap,
             theme: start.theme,
-            colours: start.colours,
             ingest: start.ingest,
             mirror: Mirror::default(),
             stats: Stats::default(),
@@ -313,8 +319,7 @@ impl Model {
             progress: BTreeMap::new(),
             ready: false,
             reads_fail: false,
-            stats_reading: false,
-            stats_again: false,
+            stats_read: Read::default(),
             ids: (start.id_prefix, 0),
             watching: false,
             said: BTreeMap::new(),

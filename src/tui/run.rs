@@ -76,7 +76,6 @@ pub async fn run(
         size: screen.size()?,
         keymap,
         theme,
-        colours,
         ingest: options.ingest,
         unsaved,
         id_prefix: new_command_id().to_string(),

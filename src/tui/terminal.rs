@@ -156,7 +156,7 @@ pub(super) async fn gone() {
         }
     });
     if told.await.is_err() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

@@ -17,6 +17,7 @@ pub enum Shade {
 }
 
 impl Shade {
+    #[must_use]
     pub fn other(self) -> Self {
         match self {
             Self::Dark => Self::Light,
@@ -85,11 +86,11 @@ macro_rules! roles {
 
         /// The style of every role.
         #[derive(Debug, Clone, PartialEq, Eq, Default)]
-        pub struct Theme { pub shade: Shade, $(pub $role: Style),+ }
+        pub struct Theme { pub shade: Shade, colours: bool, $(pub $role: Style),+ }
 
         impl Theme {
             fn of(roles: &Roles, shade: Shade, colours: bool) -> Self {
-                Self { shade, $($role: roles.$role.style(colours)),+ }
+                Self { shade, colours, $($role: roles.$role.style(colours)),+ }
             }
         }
     };
@@ -112,6 +113,12 @@ impl Theme {
         toml::from_str::<Roles>(text).map(|roles| Self::of(&roles, shade, colours)).unwrap_or_default()
     }
 
+    /// The same on the other background.
+    #[must_use]
+    pub fn other(&self) -> Self {
+        Self::new(self.shade.other(), self.colours)
+    }
+
     pub fn gap(&self, gap: GapType) -> Style {
         match gap {
             GapType::MissingTool => self.gap_missing_tool,
@@ -132,7 +139,7 @@ mod tests {
         for text in [DARK, LIGHT] {
             toml::from_str::<Roles>(text).unwrap();
         }
-        assert_ne!(Theme::new(Shade::Dark, true), Theme { shade: Shade::Dark, ..Theme::default() });
+        assert_ne!(Theme::new(Shade::Dark, true), Theme { shade: Shade::Dark, colours: true, ..Theme::default() });
     }
 
     #[test]

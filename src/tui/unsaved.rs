@@ -98,10 +98,14 @@ fn file_name(report: &FeedbackId) -> String {
         if byte.is_ascii_alphanumeric() || byte == b'-' {
             name.push(char::from(byte));
         } else {
-            name.push_str(&format!("_{byte:02x}"));
+            name.extend(['_', hex(byte >> 4), hex(byte & 0xf)]);
         }
     }
     name + ".md"
+}
+
+fn hex(digit: u8) -> char {
+    char::from_digit(u32::from(digit), 16).unwrap_or('0')
 }
 
 fn report_of(file: &str) -> Option<FeedbackId> {

@@ -1,7 +1,9 @@
 //! What the manuals say is true: their example runs, their commands exist, their links lead somewhere.
 
 use crate::support::program::{BINARY, Home};
-use std::collections::BTreeSet;
+use crate::support::skipped;
+use patchwork::tui::keymap::Keymap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -30,7 +32,7 @@ fn free_port() -> u16 {
 fn the_example_runs_as_it_stands() {
     if Command::new("curl").arg("--version").output().is_err() {
         assert!(std::env::var_os("CI").is_none(), "the machine that decides must have curl");
-        eprintln!("skipped: readme::the_example_runs_as_it_stands: curl is not installed");
+        skipped("readme::the_example_runs_as_it_stands", "curl is not installed");
         return;
     }
     let readme = text("README.md");
@@ -100,4 +102,13 @@ fn links_lead_somewhere() {
             assert!(target.exists(), "{manual}: {link}");
         }
     }
+}
+
+#[test]
+fn the_table_of_keys_is_the_keymap() {
+    let readme = text("README.md");
+    let (_, rest) = readme.split_once("<!-- keys -->").unwrap();
+    let (table, _) = rest.split_once("<!-- /keys -->").unwrap();
+    let keymap = Keymap::new(&BTreeMap::new()).unwrap();
+    assert_eq!(table.trim(), keymap.markdown().trim(), "copy the right side between the markers in README.md");
 }

@@ -32,7 +32,6 @@ impl Scene {
             size: (width, height),
             keymap: Arc::new(Keymap::new(&BTreeMap::new()).unwrap()),
             theme: Theme::new(Shade::Dark, true),
-            colours: true,
             ingest,
             unsaved,
             id_prefix: "test".into(),

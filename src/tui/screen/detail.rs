@@ -32,36 +32,36 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, model: &Model) {
 
 /// All lines of the pane, for a width.
 pub fn lines(detail: &Detail, theme: &Theme, now: Millis, width: u16) -> Vec<Line<'static>> {
-    let mut out = Lines { lines: Vec::new(), theme, width: usize::from(width) };
+    let mut page = Page { lines: Vec::new(), theme, width: usize::from(width) };
     let f = &detail.feedback;
-    out.head(&f.report, &age::age(now, f.received_at));
-    out.section("Needed", &f.report.what_i_needed, theme.text);
-    out.section("Tried", &f.report.what_i_tried, theme.text);
-    out.section("Suggestion", &f.report.suggestion, theme.text);
-    out.section("The user's goal", &f.report.user_goal, theme.text);
+    page.head(&f.report, &age::age(now, f.received_at));
+    page.section("Needed", &f.report.what_i_needed, theme.text);
+    page.section("Tried", &f.report.what_i_tried, theme.text);
+    page.section("Suggestion", &f.report.suggestion, theme.text);
+    page.section("The user's goal", &f.report.user_goal, theme.text);
     for note in &detail.notes {
-        out.note(note, now);
+        page.note(note, now);
     }
     if !f.pr_url.is_empty() {
-        out.section("Pull request", &f.pr_url, theme.good);
+        page.section("Pull request", &f.pr_url, theme.good);
     }
-    out.section(
+    page.section(
         &format!("Tools it could see ({})", f.report.tools_available.len()),
         &f.report.tools_available.join(", "),
         theme.dim,
     );
-    out.section("More it sent", &extra(&f.report), theme.dim);
-    out.section("From", &from(detail), theme.dim);
-    out.lines
+    page.section("More it sent", &extra(&f.report), theme.dim);
+    page.section("From", &from(detail), theme.dim);
+    page.lines
 }
 
-struct Lines<'t> {
+struct Page<'t> {
     lines: Vec<Line<'static>>,
     theme: &'t Theme,
     width: usize,
 }
 
-impl Lines<'_> {
+impl Page<'_> {
     fn head(&mut self, report: &Report, age: &str) {
         let theme = self.theme;
         let mut spans = vec![

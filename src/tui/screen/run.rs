@@ -27,21 +27,21 @@ pub fn steps(draft: &Draft, theme: &Theme, words: bool) -> Vec<Span<'static>> {
     spans
 }
 
-fn mark(state: &DraftState, stage: Stage, theme: &Theme) -> (&'static str, Style) {
-    match state {
-        DraftState::Queued => ("·", theme.dim),
+fn mark(now: &DraftState, stage: Stage, theme: &Theme) -> (&'static str, Style) {
+    let reached = now.stage();
+    match now {
         DraftState::Published { .. } => ("✓", theme.good),
-        DraftState::Running { stage: at } if *at == stage => ("▸", theme.busy),
-        DraftState::Failed { stage: at, .. } if *at == stage => ("✗", theme.bad),
-        DraftState::Cancelled { stage: Some(at) } if *at == stage => ("✗", theme.dim),
-        DraftState::Running { stage: at }
-        | DraftState::Failed { stage: at, .. }
-        | DraftState::Cancelled { stage: Some(at) }
-            if stage < *at =>
+        DraftState::Running { .. } if reached == Some(stage) => ("▸", theme.busy),
+        DraftState::Failed { .. } if reached == Some(stage) => ("✗", theme.bad),
+        DraftState::Cancelled { .. } if reached == Some(stage) => ("✗", theme.dim),
+        DraftState::Running { .. } | DraftState::Failed { .. } | DraftState::Cancelled { .. }
+            if reached.is_some_and(|reached| stage < reached) =>
         {
             ("✓", theme.good)
         }
-        DraftState::Running { .. } | DraftState::Failed { .. } | DraftState::Cancelled { .. } => ("·", theme.dim),
+        DraftState::Queued | DraftState::Running { .. } | DraftState::Failed { .. } | DraftState::Cancelled { .. } => {
+            ("·", theme.dim)
+        }
     }
 }
 
@@ -67,29 +67,29 @@ pub fn lines(
     now: Millis,
     width: u16,
 ) -> Vec<Line<'static>> {
-    let mut out = Lines { lines: Vec::new(), theme, width: usize::from(width) };
-    out.head(&run.draft);
+    let mut page = Page { lines: Vec::new(), theme, width: usize::from(width) };
+    page.head(&run.draft);
     for stage in &run.stages {
-        out.stage(stage, &run.draft, progress.filter(|p| p.stage == stage.stage), now);
+        page.stage(stage, &run.draft, progress.filter(|p| p.stage == stage.stage), now);
     }
     let (sentence, style) = outcome(&run.draft, theme);
     if run.draft.state.is_over() {
-        out.blank();
-        out.body("", &sentence, style);
+        page.blank();
+        page.body("", &sentence, style);
     }
-    out.files(&run.files);
-    out.diff(&run.diff);
-    out.log(&run.log);
-    out.lines
+    page.files(&run.files);
+    page.diff(&run.diff);
+    page.log(&run.log);
+    page.lines
 }
 
-struct Lines<'t> {
+struct Page<'t> {
     lines: Vec<Line<'static>>,
     theme: &'t Theme,
     width: usize,
 }
 
-impl Lines<'_> {
+impl Page<'_> {
     fn blank(&mut self) {
         self.lines.push(Line::default());
     }
@@ -149,7 +149,7 @@ impl Lines<'_> {
         }
         self.title(format!("Files shown to the drafter ({})", files.iter().filter(|f| f.tokens > 0).count()));
         for file in files.iter().take(FILES) {
-            let fits = if file.tokens > 0 { format!("{} tokens", file.tokens) } else { "did not fit".to_owned() };
+            let fits = if file.tokens > 0 { format!("{} tokens", file.tokens) } else { "not shown".to_owned() };
             let line = format!("{:>6.1}  {}  {fits}", file.score, file.path);
             self.body("", &line, self.theme.text);
             self.body("        ", &file.reasons.join(", "), self.theme.dim);

@@ -1,7 +1,7 @@
 //! What came back from the engine and from outside.
 
 use super::super::message::{Answer, Effect};
-use super::super::model::{Ingest, Model, Mood, Pending};
+use super::super::model::{Ingest, Model, Mood, Pending, Read};
 use super::{drafts, list, note, triage};
 use crate::domain::id::CommandId;
 use crate::protocol::{Receipt, Refusal};
@@ -40,13 +40,15 @@ pub(super) fn answer(model: &mut Model, answer: Answer, out: &mut Vec<Effect>) {
             }
         }
         Answer::Stats(result) => {
-            model.stats_reading = false;
             if let Ok(stats) = result {
                 model.stats = stats;
             }
-            if std::mem::take(&mut model.stats_again) {
-                model.stats_reading = true;
-                out.push(Effect::ReadStats);
+            match model.stats_read {
+                Read::Done | Read::UnderWay => model.stats_read = Read::Done,
+                Read::Outdated => {
+                    model.stats_read = Read::UnderWay;
+                    out.push(Effect::ReadStats);
+                }
             }
         }
         Answer::Facets(result) => {

@@ -2,7 +2,7 @@
 
 use super::super::message::Effect;
 use super::super::mirror::changes_counts;
-use super::super::model::{Model, Mood};
+use super::super::model::{Model, Mood, Read};
 use super::list;
 use crate::domain::draft::{Draft, DraftState};
 use crate::protocol::{Event, EventKind, Progress, Signal};
@@ -37,12 +37,12 @@ fn happened(model: &mut Model, event: &Event, out: &mut Vec<Effect>) {
 
 /// The counts are read, not folded: an event tells what a report is now, not what it was before.
 pub(super) fn read_stats(model: &mut Model, out: &mut Vec<Effect>) {
-    if model.stats_reading {
-        model.stats_again = true;
-        return;
+    if model.stats_read == Read::Done {
+        out.push(Effect::ReadStats);
+        model.stats_read = Read::UnderWay;
+    } else {
+        model.stats_read = Read::Outdated;
     }
-    model.stats_reading = true;
-    out.push(Effect::ReadStats);
 }
 
 fn draft_moved(model: &mut Model, event: &Event, draft: &Draft) {

@@ -149,11 +149,11 @@ fn values(model: &Model, key: &str, typed: &str) -> Vec<String> {
     let (head, last) = typed.rsplit_once(',').map_or(("", typed), |(head, last)| (head, last));
     let head = if head.is_empty() { String::new() } else { format!("{head},") };
     let known: Vec<String> = match key {
-        Key::Gap => words(GapType::ALL, |v| v.as_str()),
-        Key::Resolution => words(Resolution::ALL, |v| v.as_str()),
-        Key::Is => words(IsFlag::ALL, |v| v.as_str()),
-        Key::Has => words(HasFlag::ALL, |v| v.as_str()),
-        Key::Sort => words(Sort::ALL, |v| v.as_str()),
+        Key::Gap => words(GapType::ALL, GapType::as_str),
+        Key::Resolution => words(Resolution::ALL, Resolution::as_str),
+        Key::Is => words(IsFlag::ALL, IsFlag::as_str),
+        Key::Has => words(HasFlag::ALL, HasFlag::as_str),
+        Key::Sort => words(Sort::ALL, Sort::as_str),
         Key::Since | Key::Until => ["1h", "1d", "7d", "2w"].map(str::to_owned).to_vec(),
         Key::Server => names(&model.facets.server),
         Key::Client => names(&model.facets.client),

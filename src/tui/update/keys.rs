@@ -3,7 +3,6 @@
 use super::super::action::{Action, Context};
 use super::super::message::Effect;
 use super::super::model::{Focus, Model, Overlay, Question, View};
-use super::super::theme::Theme;
 use super::{drafts, filter, list, note, triage};
 use crossterm::event::{KeyEvent, KeyEventKind};
 
@@ -50,7 +49,7 @@ fn act(model: &mut Model, action: Action, out: &mut Vec<Effect>) {
         Action::Help => model.overlays.push(Overlay::Help { scroll: 0 }),
         Action::CloseHelp | Action::No => drop(model.overlays.pop()),
         Action::Yes => yes(model, out),
-        Action::Theme => model.theme = Theme::new(model.theme.shade.other(), model.colours),
+        Action::Theme => model.theme = model.theme.other(),
         Action::Inbox => model.view = View::Inbox,
         Action::Drafts => model.view = View::Drafts,
         Action::NextView => {

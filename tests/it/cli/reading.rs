@@ -2,6 +2,7 @@
 
 use super::{fields, report, three};
 use crate::support::program::{Home, wait};
+use crate::support::skipped;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read};
 use std::process::Stdio;
@@ -167,7 +168,7 @@ fn a_full_disk_under_standard_output_is_a_failure() {
     three(&home);
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
     let Ok(full) = full else {
-        eprintln!("skipped: cli::reading::a_full_disk_under_standard_output_is_a_failure: there is no /dev/full");
+        skipped("cli::reading::a_full_disk_under_standard_output_is_a_failure", "there is no /dev/full");
         return;
     };
     let output = home.command(&["list"]).stdout(full).stderr(Stdio::piped()).output().unwrap();

@@ -6,6 +6,7 @@ mod hostile_answer;
 mod hostile_report;
 mod hostile_repository;
 mod hub_faults;
+mod killed;
 mod model_faults;
 mod ranking;
 mod repair;
