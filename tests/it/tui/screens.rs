@@ -7,6 +7,7 @@ use patchwork::domain::id::{DraftId, FeedbackId};
 use patchwork::protocol::EventKind;
 use patchwork::tui::message::Msg;
 use patchwork::tui::model::Ingest;
+use ratatui::style::Style;
 use serde_json::json;
 use std::collections::BTreeMap;
 
@@ -457,9 +458,9 @@ fn hints(s: &Sitting) -> Vec<(String, String)> {
     pairs.iter().map(|p| p.split_once(' ').map(|(k, w)| (k.to_owned(), w.to_owned())).unwrap()).collect()
 }
 
-/// Everything but the last line.
-fn panes(s: &Sitting) -> Vec<String> {
-    let mut lines = s.scene.lines();
+/// Everything but the last line, with its colours.
+fn panes(s: &Sitting) -> Vec<Vec<(String, Style)>> {
+    let mut lines = s.scene.cells();
     lines.pop();
     lines
 }
