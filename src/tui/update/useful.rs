@@ -23,6 +23,7 @@ pub fn useful(model: &Model, action: Action) -> bool {
             View::Drafts => draft.is_some(),
         },
         Action::SaveNote => matches!(&model.inbox.focus, Focus::Note(editor) if is_to_be_saved(editor)),
+        Action::AcceptFilter => matches!(&model.inbox.focus, Focus::Filter(input) if input.error.is_none()),
         Action::Complete => matches!(&model.inbox.focus, Focus::Filter(input) if can_go_on(input)),
         _ => true,
     }
