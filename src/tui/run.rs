@@ -83,7 +83,13 @@ pub async fn run(
     let (sender, messages) = mpsc::channel(MESSAGES);
     let effects = Effects::new(options.engine, options.actor, sender, notes);
     let mut app = App { model, screen, effects, messages, input: Some(Input::new(&typed)), quit: false };
-    Ok(app.run(pin!(stop), pin!(ingest_ended)).await?)
+    match app.run(pin!(stop), pin!(ingest_ended)).await {
+        Err(e) if terminal::is_gone(&e) => {
+            tracing::info!(error = %e, "the terminal is gone");
+            Ok(())
+        }
+        ended => Ok(ended?),
+    }
 }
 
 fn now() -> Millis {
@@ -199,6 +205,10 @@ impl App {
     async fn lend<T>(&mut self, during: impl FnOnce() -> T) -> io::Result<T> {
         // Its reader thread must be gone before anybody else reads keys; dropping it wakes and ends it.
         self.input = None;
+        // The bell that woke it still rings where nobody was asleep; the next reader would hear it together with a key, and miss the key.
+        if crossterm::event::poll(Duration::ZERO)? {
+            tracing::debug!("a key came while the terminal was being lent");
+        }
         // The editor may take minutes; the other tasks must not wait for it.
         let result = tokio::task::block_in_place(|| self.screen.lend(during))?;
         let (width, height) = self.screen.size()?;

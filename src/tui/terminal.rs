@@ -160,6 +160,12 @@ pub(super) async fn gone() {
     }
 }
 
+/// Whether an error says that there is no terminal any more: writing finds out before anybody tells.
+pub(super) fn is_gone(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    matches!(Errno::from_io_error(error), Some(Errno::IO | Errno::PIPE | Errno::NXIO))
+}
+
 /// Gives the terminal back and leaves a report in `dir` when this thread panics. Other threads' panics are the runtime's to catch: they
 /// are written down too, but the screen goes on.
 pub(super) fn on_panic(dir: PathBuf) {
