@@ -79,13 +79,10 @@ fn index_for(conn: &Connection, conditions: &Conditions) -> Result<&'static str,
 
 /// How many rows a narrow condition finds, counted no further than needed.
 fn rows_of(conn: &Connection, narrow: &Narrow) -> Result<i64, StoreError> {
-    let Narrow { index, column, values } = narrow;
-    let marks = vec!["?"; values.len()].join(", ");
+    let Narrow { index, sql, params } = narrow;
     let most = NARROW + 1;
-    let sql = format!(
-        "SELECT count(*) FROM (SELECT 1 FROM feedback f INDEXED BY {index} WHERE {column} IN ({marks}) LIMIT {most})"
-    );
-    Ok(conn.prepare_cached(&sql)?.query_row(params_from_iter(values), |r| r.get(0))?)
+    let sql = format!("SELECT count(*) FROM (SELECT 1 FROM feedback f INDEXED BY {index} WHERE {sql} LIMIT {most})");
+    Ok(conn.prepare_cached(&sql)?.query_row(as_params(params), |r| r.get(0))?)
 }
 
 /// The search index leads, unless few rows fit the rest of the filter: to look those few up in it takes less than to walk a common

@@ -50,6 +50,9 @@ pub(super) fn indexed_words<'a>(texts: impl Iterator<Item = &'a str>) -> String 
     out
 }
 
+/// The condition of the index `feedback_touched`, in its very words.
+const TOUCHED: &str = "(f.drafted = 1 OR f.merged = 1 OR f.note_count > 0 OR f.pr_url <> '')";
+
 /// A filter under translation.
 #[derive(Debug, Default)]
 pub(super) struct Conditions {
@@ -68,8 +71,8 @@ pub(super) struct Conditions {
 #[derive(Debug)]
 pub(super) struct Narrow {
     pub(super) index: &'static str,
-    pub(super) column: &'static str,
-    pub(super) values: Vec<String>,
+    pub(super) sql: String,
+    pub(super) params: Vec<Value>,
 }
 
 impl Conditions {
@@ -132,7 +135,19 @@ impl Conditions {
     fn narrow(&mut self, negated: bool, index: &'static str, column: &'static str, values: &[String]) {
         self.one_of(negated, column, values.iter().cloned());
         if !negated {
-            self.narrow.push(Narrow { index, column, values: values.to_vec() });
+            let marks = vec!["?"; values.len()].join(", ");
+            let params = values.iter().cloned().map(Value::from).collect();
+            self.narrow.push(Narrow { index, sql: format!("{column} IN ({marks})"), params });
+        }
+    }
+
+    /// One of these flags; `rare` ones are looked for among the reports that somebody has touched.
+    fn flags(&mut self, negated: bool, any: &[&str], rare: bool) {
+        self.push(negated, format!("({})", any.join(" OR ")));
+        if rare && !negated {
+            // Follows from the flags, and tells SQLite that the index has all there is.
+            self.sql.push(TOUCHED.to_owned());
+            self.narrow.push(Narrow { index: "feedback_touched", sql: TOUCHED.to_owned(), params: Vec::new() });
         }
     }
 
@@ -156,11 +171,11 @@ impl Conditions {
             Test::Resolution(all) => self.one_of(no, "f.resolution", all.iter().map(ToString::to_string)),
             Test::Is(flags) => {
                 let any: Vec<&str> = flags.iter().map(|f| is_sql(*f)).collect();
-                self.push(no, format!("({})", any.join(" OR ")));
+                self.flags(no, &any, flags.iter().all(|f| matches!(f, IsFlag::Drafted | IsFlag::Merged)));
             }
             Test::Has(flags) => {
                 let any: Vec<&str> = flags.iter().map(|f| has_sql(*f)).collect();
-                self.push(no, format!("({})", any.join(" OR ")));
+                self.flags(no, &any, flags.iter().all(|f| matches!(f, HasFlag::Notes | HasFlag::Pr)));
             }
             Test::Since(when) => self.time_bound(conn, no, ">=", when.resolve(now))?,
             Test::Until(when) => self.time_bound(conn, no, "<=", when.resolve(now))?,

@@ -2,6 +2,7 @@
 
 use crate::support::{NOON, TestEngine, command_id, me, report};
 use futures::future::join_all;
+use patchwork::domain::feedback::Resolution;
 use patchwork::domain::filter::Filter;
 use patchwork::domain::id::FeedbackId;
 use patchwork::domain::note::NoteText;
@@ -84,6 +85,12 @@ async fn every_filter_finds_what_memory_finds_page_after_page() {
         "is:unreviewed",
         "is:drafted,unreviewed",
         "has:notes",
+        "is:drafted",
+        "is:drafted,merged has:notes",
+        "has:notes,pr,suggestion",
+        "has:notes,pr server:billing",
+        "gap has:notes",
+        "gap is:reviewed has:notes -has:pr",
         "-has:notes -resolution:blocked",
         "since:1d",
         "until:2026-11-19",
@@ -146,7 +153,7 @@ async fn counts_that_are_kept_are_those_of_the_rows() {
     let server = |name: &'_ str| if name == "RARE" { "rare" } else { "Billing" };
     let servers = counted(reports().map(|r| server(&r.server_name.replace("rare", "RARE"))));
     let gaps = counted(reports().map(|r| r.gap_type.as_str()));
-    let resolutions = counted(reports().filter_map(|r| r.resolution).map(|r| r.as_str()));
+    let resolutions = counted(reports().filter_map(|r| r.resolution).map(Resolution::as_str));
     let facets = t.engine.facets().await.unwrap();
     assert_eq!((&facets.server, &facets.gap, &facets.resolution), (&servers, &gaps, &resolutions));
     assert_eq!(facets.client, counted(reports().map(|r| r.client_type.as_str())));
