@@ -6,7 +6,7 @@
 //! ```text
 //! L7  cli                       parses arguments, decides which pieces a process is made of; the only place that knows
 //! L6  tui                       front-end: uses client, protocol, config, domain (never store, engine or http)
-//! L5  client     http           client: EngineHandle {Local};  http: axum routes, translate and never decide
+//! L5  client     http           both: uses engine, protocol, config, domain (client: EngineHandle {Local}; http: axum routes)
 //! L4  engine                    decides: every operation, every event, every job
 //! L3  drafting                  the draft pipeline, stage by stage
 //! L2  store      providers      store: the only SQL;  providers: LLMs, GitHub, git: the only outside world
@@ -37,3 +37,4 @@ pub mod http;
 pub mod protocol;
 pub mod providers;
 pub mod store;
+pub mod tui;

@@ -1,9 +1,11 @@
 //! `patchwork config path|example|show|check`.
 
-use super::exit::{Code, complain};
+use super::exit::{Code, Usage};
 use super::out::Out;
 use super::setup::{self, Global, ServerArgs, Setup};
 use crate::config::{EXAMPLE, Loaded, Origin, Repository, Source};
+use crate::domain::draft::{DrafterKind, TargetKind};
+use crate::tui::keymap::Keymap;
 use std::io;
 
 #[derive(Debug, clap::Args)]
@@ -37,18 +39,23 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Code> {
         }
         What::Example => out.verbatim(EXAMPLE)?,
         What::Show => show(&mut out, &Setup::load(global, &ServerArgs::default())?)?,
-        What::Check => check(&setup::load(global, &ServerArgs::default())?),
+        What::Check => {
+            let loaded = setup::load(global, &ServerArgs::default())?;
+            // The names of keys and actions are the screen's, so the settings' own reader can't judge them.
+            Keymap::new(&loaded.config.ui.keys).map_err(|e| Usage(e.to_string()))?;
+            check(&mut out, &loaded)?;
+        }
     }
     out.finish()?;
     Ok(Code::Ok)
 }
 
-fn check(loaded: &Loaded) {
+fn check(out: &mut Out, loaded: &Loaded) -> io::Result<()> {
     let file = loaded.paths.config_file.display();
     if loaded.has_file {
-        complain(&format!("{file} is fine"));
+        out.line(format!("{file} is fine"))
     } else {
-        complain(&format!("there is no {file}; the defaults hold, and `patchwork config example` explains them"));
+        out.line(format!("there is no {file}; the defaults hold, and `patchwork config example` explains them"))
     }
 }
 
@@ -85,8 +92,8 @@ fn show_repository(out: &mut Out, repository: &Repository) -> io::Result<()> {
     }
     let words = [
         ("branch", repository.branch.as_deref()),
-        ("drafter", repository.drafter.map(|d| d.as_str())),
-        ("target", repository.target.map(|t| t.as_str())),
+        ("drafter", repository.drafter.map(DrafterKind::as_str)),
+        ("target", repository.target.map(TargetKind::as_str)),
     ];
     for (key, value) in words {
         if let Some(value) = value {

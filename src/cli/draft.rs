@@ -3,12 +3,14 @@
 use super::exit::{Code, Usage, complain};
 use super::out::{Ink, Out};
 use super::progress::Progress;
+use super::serve::StopSignals;
 use super::setup::{Global, Setup};
+use super::table::counted;
 use crate::domain::draft::{Draft, DraftState, DrafterKind, Stage, TargetKind};
 use crate::domain::id::{DraftId, FeedbackId};
 use crate::engine::{Engine, new_command_id};
 use crate::protocol::read::{DraftDetail, DryRun};
-use crate::protocol::{Actor, Command, EventKind, Made, Signal};
+use crate::protocol::{Actor, Command, EventKind, Made, Refusal, RefusalKind, Signal};
 use anyhow::bail;
 use futures::StreamExt;
 use futures::stream::BoxStream;
@@ -58,12 +60,10 @@ pub(super) async fn run(args: Args, global: &Global) -> anyhow::Result<Code> {
 async fn dry_run(engine: &Engine, feedback: &FeedbackId, json: bool) -> anyhow::Result<Code> {
     let mut progress = Progress::open();
     progress.now("looking at the repository …");
+    let mut stop = StopSignals::open()?;
     let ranked = tokio::select! {
-        ranked = engine.dry_run(feedback) => ranked?,
-        pressed = tokio::signal::ctrl_c() => {
-            pressed?;
-            return Ok(Code::Interrupted);
-        }
+        ranked = engine.dry_run(feedback) => ranked.map_err(not_the_arguments)?,
+        () = stop.next() => return Ok(Code::Interrupted),
     };
     drop(progress);
     let mut out = Out::open();
@@ -76,9 +76,22 @@ async fn dry_run(engine: &Engine, feedback: &FeedbackId, json: bool) -> anyhow::
     Ok(Code::Ok)
 }
 
+/// A repository that can't be read is a failure, and no fault of whoever typed the command.
+fn not_the_arguments(refusal: Refusal) -> anyhow::Error {
+    match refusal.kind {
+        RefusalKind::Invalid => anyhow::Error::msg(refusal.detail),
+        RefusalKind::NotFound
+        | RefusalKind::Conflict
+        | RefusalKind::Unconfigured
+        | RefusalKind::Busy
+        | RefusalKind::Storage => refusal.into(),
+    }
+}
+
 fn print_ranking(out: &mut Out, run: &DryRun) -> io::Result<()> {
     out.line(format!("{} at {}", run.repository, run.commit))?;
-    out.line(format!("{} files, about {} tokens of brief", run.files.len(), run.brief_tokens))?;
+    let files = counted(run.files.len() as i64, "file");
+    out.line(format!("{files}, about {} tokens of brief", run.brief_tokens))?;
     out.line("")?;
     for file in &run.files {
         let tokens = if file.tokens == 0 { "did not fit".to_owned() } else { format!("{} tokens", file.tokens) };
@@ -92,12 +105,14 @@ fn print_ranking(out: &mut Out, run: &DryRun) -> io::Result<()> {
 }
 
 async fn draft(engine: &Engine, actor: Actor, feedback: FeedbackId, args: &Args) -> anyhow::Result<Code> {
-    // Watching begins before the command, so that nothing of the run can be missed.
+    // Watching begins before the command, so that nothing of the run can be missed; and no ctrl-c either: one listener for
+    // the whole run, because a new one does not hear what came before it.
+    let stop = StopSignals::open()?;
     let mut signals = engine.watch(engine.hello().seq);
     let command = Command::StartDraft { feedback, force: args.again, drafter: args.drafter, target: args.target };
     let made = engine.submit(new_command_id(), actor.clone(), command).await?.made;
     let Made::Draft(id) = made else { bail!("the engine started no draft") };
-    let mut follower = Follower { engine, id: &id, progress: Progress::open() };
+    let mut follower = Follower { engine, id: &id, progress: Progress::open(), stop };
     follower.progress.say(&format!("draft {id}"));
     let state = follower.until_over(&mut signals, actor).await?;
     drop(follower);
@@ -141,10 +156,12 @@ struct Follower<'a> {
     engine: &'a Engine,
     id: &'a DraftId,
     progress: Progress,
+    stop: StopSignals,
 }
 
 impl Follower<'_> {
-    /// Ctrl-C asks the run to stop; a second one stops waiting for it.
+    /// Ctrl-C, a closed terminal or `kill` asks the run to stop; a second one stops waiting for it. A coding agent must not go on
+    /// where nobody is left to look at what it does.
     async fn until_over(
         &mut self,
         signals: &mut BoxStream<'static, Signal>,
@@ -154,8 +171,7 @@ impl Follower<'_> {
         loop {
             let signal = tokio::select! {
                 signal = signals.next() => signal,
-                pressed = tokio::signal::ctrl_c() => {
-                    pressed?;
+                () = self.stop.next() => {
                     if asked {
                         return Ok(DraftState::Cancelled { stage: None });
                     }

@@ -1,11 +1,12 @@
 //! `patchwork drafts [ID]`.
 
-use super::exit::Code;
+use super::exit::{Code, complain};
 use super::out::{Ink, Out};
 use super::setup::{Global, Setup};
-use super::show::section;
+use super::show::{section, title};
 use super::table;
 use crate::domain::draft::{DraftState, StageRecord};
+use crate::domain::text;
 use crate::engine::Clock;
 use crate::protocol::read::DraftDetail;
 use std::io;
@@ -45,6 +46,9 @@ pub(super) async fn run(args: Args, global: &Global) -> anyhow::Result<Code> {
             for draft in &drafts {
                 table::draft(&mut out, draft, now)?;
             }
+            if drafts.is_empty() && out.width().is_some() {
+                complain("there are no drafts yet; `patchwork draft ID` makes one");
+            }
         }
     }
     engine.close().await;
@@ -65,24 +69,39 @@ fn print(out: &mut Out, detail: &DraftDetail) -> io::Result<()> {
         ("target", draft.target.as_str()),
         ("tokens", if draft.usage.input_tokens == 0 { "" } else { &tokens }),
     ] {
-        if !value.is_empty() {
-            out.parts(&[(Some(Ink::Dim), format!("{name:<13}")), (None, value.to_owned())])?;
-        }
+        out.field(name, value)?;
     }
     match &draft.state {
         DraftState::Published { published } => {
             let place = if published.pr_url.is_empty() { &published.repository } else { &published.pr_url };
-            out.parts(&[(Some(Ink::Dim), format!("{:<13}", "branch")), (None, published.branch.clone())])?;
-            out.parts(&[(Some(Ink::Dim), format!("{:<13}", "where")), (None, place.clone())])?;
+            out.field("branch", &published.branch)?;
+            out.field("where", place)?;
         }
         DraftState::Failed { reason, .. } => section(out, "Why it failed", reason)?,
         DraftState::Queued | DraftState::Running { .. } | DraftState::Cancelled { .. } => {}
     }
     for stage in &detail.stages {
-        section(out, &stage_title(stage), &format!(" {}", stage.details.join("\n ")))?;
+        section(out, &stage_title(stage), &stage.details.join("\n"))?;
     }
-    section(out, "Diff", &detail.diff)?;
-    section(out, "Log", &detail.log)
+    diff(out, &detail.diff)?;
+    title(out, "Log", &detail.log)?;
+    out.block("  ", &detail.log)
+}
+
+/// Never wrapped: the first column of each line means something.
+fn diff(out: &mut Out, diff: &str) -> io::Result<()> {
+    title(out, "Diff", diff)?;
+    for line in text::block(diff).trim_end().lines() {
+        let ink = match line.as_bytes().first() {
+            _ if line.starts_with("+++") || line.starts_with("---") => Some(Ink::Bold),
+            Some(b'+') => Some(Ink::Green),
+            Some(b'-') => Some(Ink::Red),
+            Some(b'@') => Some(Ink::Dim),
+            _ => None,
+        };
+        out.parts(&[(None, "  ".to_owned()), (ink, line.to_owned())])?;
+    }
+    Ok(())
 }
 
 fn stage_title(record: &StageRecord) -> String {

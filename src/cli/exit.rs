@@ -3,7 +3,8 @@
 use crate::config::{ConfigError, SecretsError};
 use crate::domain::filter::FilterError;
 use crate::domain::text;
-use crate::engine::LockError;
+use crate::engine::{LockError, OpenError};
+use crate::http::BindError;
 use crate::protocol::{Refusal, RefusalKind};
 use std::io::Write;
 use std::process::ExitCode;
@@ -15,9 +16,9 @@ Exit codes:
   1  failed: the sentence on standard error says why
   2  the arguments, the filter or the settings can't be understood
   3  there is no such report or draft
-  4  refused: it does not fit what is there, or another process owns the database
+  4  refused: it does not fit what is there, or the database has another owner
   5  not configured: a key, a repository or a drafter is missing
-  130  stopped with ctrl-c";
+  130  stopped with ctrl-c or a signal";
 
 /// The numbers of [`HELP`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,7 +87,11 @@ fn known(error: &(dyn std::error::Error + 'static)) -> Option<Code> {
     if error.is::<SecretsError>() {
         return Some(Code::Unconfigured);
     }
-    matches!(error.downcast_ref(), Some(LockError::Owned { .. })).then_some(Code::Refused)
+    if matches!(error.downcast_ref(), Some(BindError::KeyNeeded(_))) {
+        return Some(Code::Unconfigured);
+    }
+    // Found by its wrapper: a transparent error is no link of the chain.
+    matches!(error.downcast_ref(), Some(OpenError::Lock(LockError::Owned { .. }))).then_some(Code::Refused)
 }
 
 fn code_of_refusal(kind: RefusalKind) -> Code {

@@ -1,11 +1,13 @@
 //! `patchwork list [FILTER]`.
 
-use super::exit::{Code, Usage};
+use super::exit::{Code, Usage, complain};
 use super::out::Out;
 use super::setup::{Global, Setup};
-use super::{stdin, table, view};
+use super::stdin;
+use super::table::Reports;
 use crate::domain::filter::{Filter, FilterError};
 use crate::engine::{Clock, Engine};
+use crate::http::FeedbackView;
 use crate::protocol::read::{MAX_PAGE, PageRequest};
 
 #[derive(Debug, clap::Args)]
@@ -57,7 +59,7 @@ async fn print_json(engine: &Engine, filter: Filter, limit: usize, out: &mut Out
     loop {
         let page = engine.list(request.clone()).await?;
         for detail in &page.rows {
-            out.json_element(first, &view::feedback(detail)?)?;
+            out.json_element(first, &FeedbackView::from(detail))?;
             first = false;
         }
         left -= page.rows.len().min(left);
@@ -74,10 +76,15 @@ async fn print_rows(engine: &Engine, filter: Filter, limit: usize, out: &mut Out
     let mut request = PageRequest::first(filter, limit.min(MAX_PAGE));
     let mut left = limit;
     let now = Clock::System.now();
+    let mut table = None;
     loop {
         let page = engine.page(request.clone()).await?;
+        let table = *table.get_or_insert_with(|| Reports::fitting(&page.rows, out.width()));
         for row in &page.rows {
-            table::report(out, row, now)?;
+            table.print(out, row, now)?;
+        }
+        if page.rows.is_empty() && request.after.is_none() && out.width().is_some() {
+            complain(if request.filter.is_empty() { "there are no reports yet" } else { "no report matches" });
         }
         left -= page.rows.len().min(left);
         if page.next.is_none() || left == 0 {

@@ -1,14 +1,13 @@
 //! L7: the command line. Parses arguments and decides which pieces a process is made of; the only place that knows.
 //!
 //! One file per subcommand, each with its arguments and one `run`. Results go to standard output, everything else to standard
-//! error; [`exit`] says which number a failure ends with, [`out`] makes text safe and quiet about closed pipes. This is the
+//! error; `exit` says which number a failure ends with, `out` makes text safe and quiet about closed pipes. This is the
 //! only layer that uses `anyhow`: below, every error has a type.
 
 mod config;
 mod doctor;
 mod draft;
 mod drafts;
-mod editor;
 mod exit;
 mod list;
 mod logging;
@@ -24,12 +23,15 @@ mod stats;
 mod stdin;
 mod table;
 mod tui;
-mod view;
 
 use clap::{Parser, Subcommand};
 use exit::Code;
 use setup::{Global, ServerArgs};
 use std::process::ExitCode;
+use std::time::Duration;
+
+/// How long the process stays for what is still being cleaned up.
+const LAST_WORK: Duration = Duration::from_secs(5);
 
 /// Read what MCP agents could not do, annotate it, draft the pull request.
 ///
@@ -93,8 +95,8 @@ fn run(cli: Cli) -> anyhow::Result<Code> {
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let result = runtime.block_on(run_async(command, global, server));
-    // What is still running by now belongs to nobody: a read of standard input can't be taken back.
-    runtime.shutdown_background();
+    // A cancelled run removes its work tree on a thread of its own; what takes longer than this belongs to nobody.
+    runtime.shutdown_timeout(LAST_WORK);
     result
 }
 

@@ -3,10 +3,12 @@
 use super::exit::{Code, Usage, complain};
 use super::out::Out;
 use super::setup::{Global, Setup};
-use super::{editor, stdin};
+use super::stdin;
+use crate::domain::id::FeedbackId;
 use crate::domain::note::NoteText;
 use crate::engine::new_command_id;
 use crate::protocol::{Command, Made};
+use crate::tui;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -18,11 +20,12 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args, global: &Global) -> anyhow::Result<Code> {
+    let given = args.text.map(|text| stdin::or_read(text, "the note")).transpose()?;
     let (setup, engine) = Setup::guest(global).await?;
     let feedback = engine.find_feedback(&args.id).await?;
-    let text = match args.text {
-        Some(text) => stdin::or_read(text, "the note")?,
-        None if stdin::is_terminal() => editor::compose(&format!("A note on {feedback}"))?,
+    let text = match given {
+        Some(text) => text,
+        None if stdin::is_terminal() => compose(&feedback)?,
         None => stdin::read("the note")?,
     };
     let content = NoteText::parse(text.trim_end()).map_err(|e| Usage(e.to_string()))?;
@@ -35,4 +38,9 @@ pub(super) async fn run(args: Args, global: &Global) -> anyhow::Result<Code> {
     }
     out.finish()?;
     Ok(Code::Ok)
+}
+
+/// From the user's editor; without one, or when it fails, it is the arguments that lack the text.
+fn compose(feedback: &FeedbackId) -> Result<String, Usage> {
+    tui::edit(&format!("A note on {feedback}"), "").map_err(|e| Usage(format!("{e}; or write the note as an argument")))
 }

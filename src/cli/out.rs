@@ -9,6 +9,9 @@ use unicode_width::UnicodeWidthChar;
 /// Columns of a terminal that does not say how wide it is.
 const USUAL_WIDTH: usize = 100;
 
+/// Columns of a field's name.
+const FIELD: usize = 13;
+
 /// The few colours the command line uses, as SGR parameters of the terminal's own palette.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Ink {
@@ -87,6 +90,30 @@ impl Out {
         Ok(())
     }
 
+    /// Several lines behind `indent`, on a terminal broken between words.
+    pub(super) fn prose(&mut self, indent: &str, prose: &str) -> io::Result<()> {
+        let room = self.width.map(|width| width.saturating_sub(columns(indent)).max(20));
+        for line in text::block(prose).trim_end().lines() {
+            for piece in wrapped(line, room.unwrap_or(usize::MAX)) {
+                writeln!(self.to, "{}", format!("{indent}{piece}").trim_end())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A line of a name and a value, nothing when there is no value; a long one goes on below its beginning.
+    pub(super) fn field(&mut self, name: &str, value: &str) -> io::Result<()> {
+        if value.is_empty() {
+            return Ok(());
+        }
+        let room = self.width.map_or(usize::MAX, |width| width.saturating_sub(FIELD).max(20));
+        for (n, piece) in wrapped(&text::line(value), room).into_iter().enumerate() {
+            let name = if n == 0 { name } else { "" };
+            self.parts(&[(Some(Ink::Dim), format!("{name:<FIELD$}")), (None, piece)])?;
+        }
+        Ok(())
+    }
+
     /// Text of our own that is a file by itself, such as the example configuration.
     pub(super) fn verbatim(&mut self, ours: &str) -> io::Result<()> {
         self.to.write_all(ours.as_bytes())
@@ -123,8 +150,7 @@ fn json_safe(json: &str) -> String {
         if c == '\n' || c.is_ascii_graphic() || c == ' ' || text::line(c.encode_utf8(&mut [0; 4])).starts_with(c) {
             out.push(c);
         } else {
-            let units = c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
-            out.push_str(&units);
+            out.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
         }
     }
     out
@@ -159,6 +185,23 @@ pub(super) fn fit(text: &str, columns: usize) -> String {
     out
 }
 
+/// A safe line in pieces of at most `room` columns, broken at blanks; each begins as far in as the line does.
+fn wrapped(line: &str, room: usize) -> Vec<String> {
+    let inset: String = line.chars().take_while(|c| *c == ' ').take(room / 2).collect();
+    let mut pieces = Vec::new();
+    let mut piece = inset.clone();
+    for word in line.trim_start_matches(' ').split_inclusive(' ') {
+        let fits = columns(&piece) + columns(word.trim_end()) <= room;
+        // A word that is longer than a line stays whole: it is a path or an address, and somebody will copy it.
+        if !fits && piece.len() > inset.len() {
+            pieces.push(std::mem::replace(&mut piece, inset.clone()));
+        }
+        piece.push_str(word);
+    }
+    pieces.push(piece);
+    pieces
+}
+
 /// Columns that a safe line takes.
 pub(super) fn columns(text: &str) -> usize {
     text.chars().map(|c| c.width().unwrap_or(0)).sum()
@@ -177,6 +220,15 @@ mod tests {
         }
         assert_eq!(fit("日本語", 6), "日本語");
         assert_eq!(fit("日本語", 5), "日本…");
+    }
+
+    #[test]
+    fn prose_is_broken_between_words_and_nothing_is_lost() {
+        assert_eq!(wrapped("one two three", 8), ["one two ", "three"]);
+        assert_eq!(wrapped("  - one two", 8), ["  - one ", "  two"]);
+        assert_eq!(wrapped("https://example.org/long x", 8), ["https://example.org/long ", "x"]);
+        assert_eq!(wrapped("", 8), [""]);
+        assert_eq!(wrapped("日本語 日本語", 8), ["日本語 ", "日本語"]);
     }
 
     #[test]

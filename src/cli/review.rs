@@ -3,13 +3,14 @@
 use super::exit::{Code, Usage, complain};
 use super::setup::{Global, Setup};
 use super::stdin;
+use super::table::counted;
 use crate::engine::new_command_id;
 use crate::protocol::Command;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Ids of reports, or enough of each; `-` reads them from standard input, separated by blanks or lines
-    #[arg(required = true, value_name = "ID", allow_hyphen_values = true)]
+    #[arg(required = true, value_name = "ID")]
     ids: Vec<String>,
     /// Mark them as unreviewed again
     #[arg(long)]
@@ -36,8 +37,7 @@ pub(super) async fn run(args: Args, global: &Global) -> anyhow::Result<Code> {
     let command = Command::SetReviewed { feedback, reviewed: !args.undo };
     engine.submit(new_command_id(), setup.actor(), command).await?;
     engine.close().await;
-    let (reports, state) =
-        (if count == 1 { "report" } else { "reports" }, if args.undo { "unreviewed" } else { "reviewed" });
-    complain(&format!("{count} {reports} marked as {state}"));
+    let state = if args.undo { "unreviewed" } else { "reviewed" };
+    complain(&format!("{} marked as {state}", counted(count as i64, "report")));
     Ok(Code::Ok)
 }

@@ -8,7 +8,7 @@ use super::setup::{Global, ServerArgs, Setup};
 use crate::engine::{Engine, Mode};
 use crate::http::{self, Limits};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -20,7 +20,7 @@ pub(super) async fn run(args: Args, global: &Global, before: ServerArgs) -> anyh
     logging::to_stderr("info")?;
     // Handlers first: a signal that comes while things are being opened must not kill the process.
     let stop = stop_signals()?;
-    let setup = Setup::load(global, &args.server.or(before))?;
+    let setup = Setup::load(global, &args.server.or(&before))?;
     let engine = setup.open(Mode::Owner { role: "serve".into() }).await?;
     let served = async {
         let listener = http::bind(&setup.loaded.config.server, &setup.secrets).await?;
@@ -48,14 +48,32 @@ pub(super) async fn serve(
 
 /// Resolves at the first signal that asks the process to end.
 pub(super) fn stop_signals() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
-    let mut term = signal(SignalKind::terminate())?;
-    let mut int = signal(SignalKind::interrupt())?;
-    let mut hup = signal(SignalKind::hangup())?;
-    Ok(async move {
+    let mut signals = StopSignals::open()?;
+    Ok(async move { signals.next().await })
+}
+
+/// SIGTERM, SIGINT and SIGHUP. What comes while nobody waits is not lost.
+#[derive(Debug)]
+pub(super) struct StopSignals {
+    term: Signal,
+    int: Signal,
+    hup: Signal,
+}
+
+impl StopSignals {
+    pub(super) fn open() -> std::io::Result<Self> {
+        Ok(Self {
+            term: signal(SignalKind::terminate())?,
+            int: signal(SignalKind::interrupt())?,
+            hup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    pub(super) async fn next(&mut self) {
         tokio::select! {
-            _ = term.recv() => {}
-            _ = int.recv() => {}
-            _ = hup.recv() => {}
+            _ = self.term.recv() => {}
+            _ = self.int.recv() => {}
+            _ = self.hup.recv() => {}
         }
-    })
+    }
 }

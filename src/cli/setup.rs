@@ -29,7 +29,7 @@ pub(super) struct ServerArgs {
 
 impl ServerArgs {
     /// These flags where they are given, else those before the subcommand's name.
-    pub(super) fn or(self, before: Self) -> Self {
+    pub(super) fn or(&self, before: &Self) -> Self {
         Self { host: self.host.or(before.host), port: self.port.or(before.port) }
     }
 }

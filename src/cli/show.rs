@@ -3,9 +3,9 @@
 use super::exit::Code;
 use super::out::{Ink, Out};
 use super::setup::{Global, Setup};
-use super::view;
-use crate::domain::time::ago;
+use crate::domain::time::ago_in_words;
 use crate::engine::Clock;
+use crate::http::FeedbackView;
 use crate::protocol::read::Detail;
 use std::io;
 
@@ -25,7 +25,7 @@ pub(super) async fn run(args: Args, global: &Global) -> anyhow::Result<Code> {
     engine.close().await;
     let mut out = Out::open();
     if args.json {
-        out.json(&view::feedback(&detail)?)?;
+        out.json(&FeedbackView::from(&detail))?;
     } else {
         print(&mut out, &detail)?;
     }
@@ -41,7 +41,7 @@ fn print(out: &mut Out, detail: &Detail) -> io::Result<()> {
     let resolution = r.resolution.map_or(r.resolution_raw.as_str(), |word| word.as_str());
     out.parts(&[
         (Some(Ink::Bold), format!("{} ", f.id)),
-        (Some(Ink::Dim), format!("({} ago)", ago(now, f.received_at))),
+        (Some(Ink::Dim), format!("({})", ago_in_words(now, f.received_at))),
     ])?;
     let state = if f.reviewed { "reviewed" } else { "unreviewed" };
     let draft = match (f.merged, f.drafted, f.pr_url.is_empty()) {
@@ -63,9 +63,7 @@ fn print(out: &mut Out, detail: &Detail) -> io::Result<()> {
         ("draft", &draft),
         ("pull request", &f.pr_url),
     ] {
-        if !value.is_empty() {
-            out.parts(&[(Some(Ink::Dim), format!("{name:<13}")), (None, value.to_owned())])?;
-        }
+        out.field(name, value)?;
     }
     for (title, text) in [
         ("What was needed", &r.what_i_needed),
@@ -81,16 +79,21 @@ fn print(out: &mut Out, detail: &Detail) -> io::Result<()> {
     }
     for note in &detail.notes {
         let author = if note.author.is_empty() { String::new() } else { format!(" by {}", note.author) };
-        section(out, &format!("Note{author}, {} ago", ago(now, note.at)), &note.content)?;
+        section(out, &format!("Note{author}, {}", ago_in_words(now, note.at)), &note.content)?;
     }
     Ok(())
 }
 
 pub(super) fn section(out: &mut Out, title: &str, text: &str) -> io::Result<()> {
+    self::title(out, title, text)?;
+    out.prose("  ", text)
+}
+
+/// The title of a section, unless there is nothing under it.
+pub(super) fn title(out: &mut Out, title: &str, text: &str) -> io::Result<()> {
     if text.trim().is_empty() {
         return Ok(());
     }
     out.line("")?;
-    out.parts(&[(Some(Ink::Bold), title.to_owned())])?;
-    out.block("  ", text)
+    out.parts(&[(Some(Ink::Bold), title.to_owned())])
 }

@@ -3,13 +3,14 @@
 use super::exit::Code;
 use super::out::{Ink, Out, columns, fit};
 use super::setup::{Global, Setup};
-use super::table::pad;
+use super::table::{counted, pad};
+use crate::http::StatsView;
 use crate::protocol::read::{Count, Stats};
 use std::io;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Print a JSON object
+    /// Print the JSON object of GET /api/stats
     #[arg(long)]
     json: bool,
 }
@@ -20,7 +21,7 @@ pub(super) async fn run(args: &Args, global: &Global) -> anyhow::Result<Code> {
     engine.close().await;
     let mut out = Out::open();
     if args.json {
-        out.json(&stats)?;
+        out.json(&StatsView::from(stats))?;
     } else {
         print(&mut out, &stats)?;
     }
@@ -29,7 +30,8 @@ pub(super) async fn run(args: &Args, global: &Global) -> anyhow::Result<Code> {
 }
 
 fn print(out: &mut Out, stats: &Stats) -> io::Result<()> {
-    out.line(format!("{} reports, {} unreviewed, {} notes", stats.total, stats.unreviewed, stats.note_count))?;
+    let (reports, notes) = (counted(stats.total, "report"), counted(stats.note_count, "note"));
+    out.line(format!("{reports}, {} unreviewed, {notes}", stats.unreviewed))?;
     for (title, counts) in
         [("By server", &stats.by_server), ("By gap", &stats.by_gap_type), ("By resolution", &stats.by_resolution)]
     {

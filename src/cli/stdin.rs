@@ -22,5 +22,13 @@ pub(super) fn read(what: &str) -> anyhow::Result<String> {
 
 /// The argument, or standard input when it is `-`.
 pub(super) fn or_read(argument: String, what: &str) -> anyhow::Result<String> {
-    if argument == "-" { Ok(read(what)?.trim().to_owned()) } else { Ok(argument) }
+    if argument == "-" {
+        return Ok(read(what)?.trim().to_owned());
+    }
+    // A filter may begin with `-`, and a note too; but this is a mistyped option, and must not do something else instead.
+    if argument.starts_with("--") {
+        let option = argument.split(['=', ' ']).next().unwrap_or_default();
+        return Err(Usage(format!("there is no option {option}; {what} comes from standard input with `-`")).into());
+    }
+    Ok(argument)
 }

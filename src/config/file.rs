@@ -204,7 +204,7 @@ impl Layer {
         }
     }
 
-    /// Settings as used. Repositories come from [`super::load`], which knows where relative paths begin.
+    /// Settings as used. Repositories come from [`super::load()`], which knows where relative paths begin.
     pub(super) fn resolve(self) -> Config {
         let mut used = Config::default();
         self.server.apply(&mut used.server);

@@ -60,6 +60,11 @@ impl RepoPath {
         &self.0
     }
 
+    /// The directories it is in, the outermost first.
+    pub fn above(&self) -> impl Iterator<Item = Self> + '_ {
+        self.0.match_indices('/').filter_map(|(at, _)| self.0.get(..at)).map(|above| Self(above.to_owned()))
+    }
+
     /// The part after the last `/`.
     pub fn file_name(&self) -> &str {
         self.0.rsplit('/').next().unwrap_or(&self.0)
@@ -185,8 +190,16 @@ impl ChangeSet {
                 Err(reason) => problems.push(problem(path.as_str(), reason)),
             }
         }
+        problems.extend(plan.keys().filter_map(|path| below_a_file(path, &plan)));
         if problems.is_empty() { Ok(plan) } else { Err(problems) }
     }
+}
+
+/// A change can't have `a` and `a/b` as files.
+fn below_a_file(path: &RepoPath, plan: &Plan) -> Option<Problem> {
+    let written = plan.get(path).is_some_and(Option::is_some);
+    let above = path.above().find(|above| plan.get(above).is_some_and(Option::is_some))?;
+    written.then(|| problem(path.as_str(), format!("`{above}` is a file in the same change and can't be a directory")))
 }
 
 fn problem(path: &str, reason: impl Into<String>) -> Problem {
@@ -347,6 +360,7 @@ mod tests {
             vec![FileChange::Delete { path: path("none") }],
             vec![FileChange::Delete { path: path("bin") }],
             vec![],
+            vec![create("x/y"), create("x")],
             (0..=MAX_FILES).map(|i| create(&format!("f{i}"))).collect(),
         ] {
             assert!(plan(files.clone()).is_err(), "{:?}", files.first());

@@ -115,8 +115,7 @@ impl DraftState {
     /// Whether a run may go from here to `to`: forward stage by stage, once, and never back from an end.
     pub fn may_become(&self, to: &Self) -> bool {
         match (self, to) {
-            (Self::Queued, Self::Running { stage }) => *stage == Stage::Checkout,
-            (Self::Queued, Self::Failed { stage, .. }) => *stage == Stage::Checkout,
+            (Self::Queued, Self::Running { stage } | Self::Failed { stage, .. }) => *stage == Stage::Checkout,
             (Self::Queued, Self::Cancelled { stage: None }) => true,
             (Self::Running { stage }, Self::Running { stage: next }) => stage.next() == Some(*next),
             (Self::Running { stage }, Self::Published { .. }) => *stage == Stage::Publish,

@@ -1,7 +1,7 @@
 //! Making hostile text safe to show, and breaking text into search words.
 //!
 //! Reports are written by whoever can reach the port. They are stored as sent; this module is the one place that makes
-//! them harmless: [`line`] and [`block`] for the terminal, [`words`] for search. Pull request bodies have their own quoting
+//! them harmless: [`line()`] and [`block`] for the terminal, [`words`] for search. Pull request bodies have their own quoting
 //! in `drafting::publish`.
 
 use unicode_normalization::UnicodeNormalization;

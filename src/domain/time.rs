@@ -48,11 +48,21 @@ impl Millis {
     }
 }
 
+/// How long ago, in words for a sentence: `just now`, `12m ago`.
+pub fn ago_in_words(now: Millis, then: Millis) -> String {
+    match ago(now, then) {
+        now if now == NOW => String::from("just now"),
+        age => format!("{age} ago"),
+    }
+}
+
+const NOW: &str = "now";
+
 /// How long ago, in at most four columns: `now 5s 12m 3h 9d 6w 2y`.
 pub fn ago(now: Millis, then: Millis) -> String {
     let ms = now.since(then);
     let (n, unit) = match ms {
-        ms if ms < 2 * SECOND => return String::from("now"),
+        ms if ms < 2 * SECOND => return String::from(NOW),
         ms if ms < MINUTE => (ms / SECOND, 's'),
         ms if ms < HOUR => (ms / MINUTE, 'm'),
         ms if ms < DAY => (ms / HOUR, 'h'),
@@ -82,5 +92,7 @@ mod tests {
             assert!(ago(now, now.minus(ms)).len() <= 4);
         }
         assert_eq!(ago(now, now.plus(DAY)), "now", "a clock that stepped back is not an error");
+        assert_eq!(ago_in_words(now, now), "just now");
+        assert_eq!(ago_in_words(now, now.minus(3 * HOUR)), "3h ago");
     }
 }

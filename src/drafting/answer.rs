@@ -140,13 +140,13 @@ fn short(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn answer(files: Value) -> String {
+    fn answer(files: &Value) -> String {
         json!({"title": "t", "summary": "s", "files": files}).to_string()
     }
 
     #[test]
     fn the_three_actions_are_read() {
-        let set = parse(&answer(json!([
+        let set = parse(&answer(&json!([
             {"path": "a", "action": "create", "content": "x", "edits": []},
             {"path": "b", "action": "edit", "content": null, "edits": [{"search": "1", "replace": "2"}]},
             {"path": "c", "action": "delete", "content": null, "edits": []},
@@ -154,12 +154,12 @@ mod tests {
         .unwrap();
         let kinds: Vec<_> = set.files.iter().map(|f| f.path().as_str()).collect();
         assert_eq!(kinds, ["a", "b", "c"]);
-        assert!(parse(&format!("```json\n{}\n```", answer(json!([])))).is_ok());
+        assert!(parse(&format!("```json\n{}\n```", answer(&json!([])))).is_ok());
     }
 
     #[test]
     fn every_problem_is_named_with_its_path() {
-        let problems = parse(&answer(json!([
+        let problems = parse(&answer(&json!([
             {"path": "../x", "action": "create", "content": "x", "edits": []},
             {"path": "/etc/passwd", "action": "create", "content": "x", "edits": []},
             {"path": ".git/config", "action": "create", "content": "x", "edits": []},
@@ -188,7 +188,7 @@ mod tests {
     fn ten_thousand_bad_files_make_a_short_list() {
         let files: Vec<Value> =
             (0..10_000).map(|_| json!({"path": "../x", "action": "x", "content": null, "edits": []})).collect();
-        assert_eq!(parse(&answer(json!(files))).unwrap_err().len(), MAX_PROBLEMS);
+        assert_eq!(parse(&answer(&json!(files))).unwrap_err().len(), MAX_PROBLEMS);
     }
 
     /// Both vendors refuse a schema in which an object leaves a property out of `required` or is open.

@@ -12,7 +12,7 @@ const SHOWN_PROBLEMS: usize = 5;
 #[derive(Debug, thiserror::Error)]
 pub enum DraftError {
     /// The engine ended it; nothing went wrong.
-    #[error("the run was stopped")]
+    #[error("The run was stopped.")]
     Stopped(#[from] Stop),
     /// A setting or key is missing or can't be used.
     #[error("{0}")]
@@ -20,32 +20,37 @@ pub enum DraftError {
     #[error(transparent)]
     Provider(#[from] ProviderError),
     /// There is nothing to show to a drafter.
-    #[error("{0} has no text files that a drafter could read")]
+    #[error("{0} has no text files that a drafter could read: check that it is the right repository and branch.")]
     EmptyRepository(String),
     /// The drafter considered the report and left the code alone.
-    #[error("the drafter changed nothing{}; add a note that says what you want and draft again", says(.0))]
+    #[error("The drafter changed nothing{} Add a note that says what you want, and draft again.", says(.0))]
     NoChange(String),
     /// The answer was wrong, and wrong again after it was told why.
-    #[error("the change can't be applied, and asking once more did not help: {}", list(.0))]
+    #[error("The change can't be applied, and asking once more did not help: {}. Add a note that says which files to change and how, and draft again.", list(.0))]
     BadChange(Vec<Problem>),
     /// The command left something behind that may not be published.
-    #[error("what the command changed can't be used: {}", list(.0))]
+    #[error("What the command changed can't be used: {}. Add a note that tells it so, and draft again.", list(.0))]
     BadWork(Vec<Problem>),
-    #[error("the command ended with {status}; its last words: {tail}")]
+    #[error(
+        "The command ended with {status}. Its last words: {tail}. The log has the rest; try the command by hand in the repository."
+    )]
     CommandFailed { status: String, tail: String },
     /// The branch is there, the pull request is not.
-    #[error("the branch `{branch}` is pushed, but the pull request could not be opened: {source}")]
+    #[error(
+        "The branch `{branch}` is pushed, but the pull request could not be opened: {source} Open it by hand, or draft again for another branch."
+    )]
     PushedWithoutPullRequest { branch: String, source: ProviderError },
-    /// The base branch moved while the run was interrupted, under the files it changes.
-    #[error("{0}")]
-    Stale(String),
     /// The machine this runs on: disk, permissions, a worker that died.
     #[error("{0}")]
     Local(String),
 }
 
 fn says(words: &str) -> String {
-    if words.trim().is_empty() { String::new() } else { format!(" and says: {}", text::clipped(words, 400)) }
+    let words = text::clipped(words, 400);
+    match words.trim_end_matches('.') {
+        "" => ".".into(),
+        words => format!(" and says: {words}."),
+    }
 }
 
 fn list(problems: &[Problem]) -> String {
@@ -54,5 +59,5 @@ fn list(problems: &[Problem]) -> String {
     if problems.len() > SHOWN_PROBLEMS {
         shown.push(format!("and {} more", problems.len() - SHOWN_PROBLEMS));
     }
-    shown.join("; ")
+    shown.join("; ").trim_end_matches('.').to_owned()
 }

@@ -9,6 +9,7 @@ use crate::domain::draft::{DrafterKind, Stage, TargetKind, Usage};
 use crate::domain::id::DraftId;
 use crate::domain::time::Millis;
 use crate::protocol::read::{Detail, RankedFile};
+use crate::providers::GitCache;
 use crate::providers::http::Http;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
@@ -40,13 +41,15 @@ pub struct Previous {
     pub pr_url: String,
 }
 
-/// What every run of this process shares.
+/// What a run works with.
 #[derive(Debug, Clone)]
 pub struct Tools {
     pub http: Http,
     pub config: Arc<Config>,
     pub secrets: Arc<Secrets>,
-    /// Where clones and worktrees live; safe to delete while no run is active.
+    /// Clones and worktrees. Whoever drops a run can wait here until its worktree is gone.
+    pub git: GitCache,
+    /// For the brief of a command; safe to delete while no run is active.
     pub cache_dir: PathBuf,
 }
 
@@ -55,8 +58,19 @@ pub struct Tools {
 pub struct Saved {
     /// The commit the run started from; started from again where it can still be had.
     pub commit: Option<String>,
+    /// What the model answered first, when the run ended before that was judged or mended.
+    pub answer: Option<SavedAnswer>,
     /// The change that passed the check stage.
     pub change: Option<SavedChange>,
+}
+
+/// A model's answer that is paid for and not judged yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedAnswer {
+    /// The commit that the model was shown; about any other the answer says nothing.
+    pub base: String,
+    pub text: String,
+    pub usage: Usage,
 }
 
 /// A checked change, ready to publish.
@@ -90,6 +104,8 @@ pub enum Artifact {
     Base { commit: String },
     /// Files shown to the drafter, best first.
     Files(Vec<RankedFile>),
+    /// The model's first answer: give it back as [`Saved::answer`] after a crash.
+    Answer(SavedAnswer),
     /// The checked change: give it back as [`Saved::change`] after a crash.
     Change(SavedChange),
     /// Unified diff of the change.

@@ -25,6 +25,6 @@ mod tail;
 mod template;
 
 pub use error::DraftError;
-pub use job::{Artifact, Job, Previous, Reporter, Saved, SavedChange, Stop, Tools};
+pub use job::{Artifact, Job, Previous, Reporter, Saved, SavedAnswer, SavedChange, Stop, Tools};
 pub use pipeline::{dry_run, run};
 pub use ready::{defaults, missing, missing_configuration};

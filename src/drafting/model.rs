@@ -3,7 +3,7 @@
 use super::answer;
 use super::brief::{self, Brief};
 use super::error::DraftError;
-use super::job::{Artifact, Drafted, Reporter, Tools};
+use super::job::{Artifact, Drafted, Reporter, SavedAnswer, Tools};
 use super::protect::Protected;
 use super::tail::Tail;
 use crate::domain::change::{ChangeSet, Plan, Problem};
@@ -32,9 +32,18 @@ impl<'a> Conversation<'a> {
         Ok(Self { client, prompt: brief.prompt(config.max_output_tokens), reporter, usage: Usage::default() })
     }
 
-    /// The model stage: the first answer, unjudged.
-    pub(super) async fn ask(&mut self) -> Result<String, DraftError> {
-        self.turn(Stage::Model).await
+    /// The model stage: the first answer, unjudged, about the commit `base`.
+    pub(super) async fn ask(&mut self, base: &str) -> Result<String, DraftError> {
+        let text = self.turn(Stage::Model).await?;
+        let answer = SavedAnswer { base: base.to_owned(), text: text.clone(), usage: self.usage };
+        self.reporter.save(Artifact::Answer(answer)).await?;
+        Ok(text)
+    }
+
+    /// Goes on with the first answer of a run that was interrupted.
+    pub(super) fn recall(&mut self, answer: SavedAnswer) -> String {
+        self.usage = answer.usage;
+        answer.text
     }
 
     /// The check stage: the answer as a plan that applies, after at most one more turn.

@@ -4,7 +4,7 @@ use super::brief::Brief;
 use super::command;
 use super::context::{self, Context};
 use super::error::DraftError;
-use super::job::{Artifact, Drafted, Job, Reporter, Saved, SavedChange, Tools};
+use super::job::{Artifact, Drafted, Job, Reporter, Saved, SavedAnswer, SavedChange, Tools};
 use super::model::Conversation;
 use super::protect::Protected;
 use super::publish;
@@ -14,7 +14,7 @@ use crate::domain::draft::{DrafterKind, Published, Stage, TargetKind};
 use crate::domain::text;
 use crate::domain::time::Millis;
 use crate::protocol::read::DryRun;
-use crate::providers::{GitCache, Worktree};
+use crate::providers::Worktree;
 use std::sync::Arc;
 
 /// A regular file, executable or not, in git's modes; links and submodules are other numbers.
@@ -80,9 +80,8 @@ async fn check_access(job: &Job, place: &Place) -> Result<(), DraftError> {
 
 /// Checks out the branch, or the commit an interrupted run started from while the cache still has it.
 async fn checkout(job: &Job, tools: &Tools, place: &Place, commit: Option<&str>) -> Result<Worktree, DraftError> {
-    let cache = GitCache::new(tools.cache_dir.clone());
     let branch = job.repository.branch.as_deref();
-    Ok(cache.checkout_at(&place.remote, branch, commit, job.draft.as_str()).await?)
+    Ok(tools.git.checkout_at(&place.remote, branch, commit, job.draft.as_str()).await?)
 }
 
 /// Ranks the worktree's files on a blocking thread.
@@ -126,9 +125,10 @@ impl Run<'_> {
         let base = worktree.base_commit();
         self.say(format!("{} at {} ({})", self.place.name, worktree.base_branch(), publish::short(base))).await?;
         self.reporter.save(Artifact::Base { commit: base.to_owned() }).await?;
-        let change = match self.kept(saved, base).await? {
+        let answer = saved.answer.filter(|answer| answer.base == base);
+        let change = match self.kept(saved.change, base).await? {
             Some(change) => self.resume(worktree, change).await?,
-            None => self.draft(worktree).await?,
+            None => self.draft(worktree, answer).await?,
         };
         self.reporter.stage(Stage::Publish).await?;
         publish::publish(self.job, self.tools, self.place, worktree, &change, self.reporter).await
@@ -139,8 +139,8 @@ impl Run<'_> {
     }
 
     /// What an interrupted run left, if it still fits the code.
-    async fn kept(&self, saved: Saved, base: &str) -> Result<Option<SavedChange>, DraftError> {
-        let Some(change) = saved.change else { return Ok(None) };
+    async fn kept(&self, change: Option<SavedChange>, base: &str) -> Result<Option<SavedChange>, DraftError> {
+        let Some(change) = change else { return Ok(None) };
         if change.base == base {
             return Ok(Some(change));
         }
@@ -159,31 +159,43 @@ impl Run<'_> {
         Ok(change)
     }
 
-    /// Context, model and check.
-    async fn draft(&self, worktree: &Arc<Worktree>) -> Result<SavedChange, DraftError> {
+    /// Context, model and check. An answer that is there already is not asked for again.
+    async fn draft(&self, worktree: &Arc<Worktree>, answer: Option<SavedAnswer>) -> Result<SavedChange, DraftError> {
         self.reporter.stage(Stage::Context).await?;
         let context = choose(self.job, self.tools, self.place, worktree).await?;
         let brief = Brief::new(self.job, &context);
         self.report_context(&context).await?;
         self.reporter.stage(Stage::Model).await?;
         let Drafted { title, summary, files, usage } = match self.job.drafter {
-            DrafterKind::Anthropic => self.ask_model(&brief, worktree).await?,
+            DrafterKind::Anthropic => self.ask_model(&brief, worktree, answer).await?,
             DrafterKind::Command => self.run_command(&brief, worktree).await?,
         };
         let title = publish::title(&title, &self.job.report.feedback.report.what_i_needed);
         let at = Millis(jiff::Timestamp::now().as_millisecond());
         let change = SavedChange { base: worktree.base_commit().to_owned(), at, title, summary, files, usage };
-        self.say(format!("{}: {} files change", change.title, change.files.len())).await?;
+        let files = change.files.len();
+        let files = if files == 1 { "1 file changes".to_owned() } else { format!("{files} files change") };
+        self.say(format!("{}: {files}", change.title)).await?;
         self.reporter.save(Artifact::Diff(worktree.diff().await?)).await?;
         self.reporter.save(Artifact::Change(change.clone())).await?;
         Ok(change)
     }
 
-    async fn ask_model(&self, brief: &Brief, worktree: &Worktree) -> Result<Drafted, DraftError> {
-        let model = &self.tools.config.anthropic.model;
-        self.say(format!("Asking {model} with about {} tokens", brief.tokens())).await?;
+    async fn ask_model(
+        &self,
+        brief: &Brief,
+        worktree: &Worktree,
+        answer: Option<SavedAnswer>,
+    ) -> Result<Drafted, DraftError> {
         let mut conversation = Conversation::new(self.tools, brief, self.reporter)?;
-        let answer = conversation.ask().await?;
+        let answer = if let Some(answer) = answer {
+            self.say("Answered before the run was interrupted".into()).await?;
+            conversation.recall(answer)
+        } else {
+            let model = &self.tools.config.anthropic.model;
+            self.say(format!("Asking {model} with about {} tokens", brief.tokens())).await?;
+            conversation.ask(worktree.base_commit()).await?
+        };
         self.reporter.stage(Stage::Check).await?;
         let change = conversation.check(answer, worktree, self.protected).await?;
         worktree.apply(&change.files).await?;

@@ -55,7 +55,7 @@ pub fn missing(
             "The target `github` needs a token: set GITHUB_TOKEN in the environment or in secrets.env.".to_owned(),
         ),
         (TargetKind::Github, Source::Local(path)) => missing.push(format!(
-            "The target `github` needs a repository on GitHub, and {} is a directory: write repo = \"owner/name\", or use the target `local`.",
+            "The target `github` needs a repository on GitHub, and {} is a directory: write github = \"owner/name\", or use the target `local`.",
             path.display()
         )),
         (TargetKind::Local, Source::Github(slug)) => missing.push(format!(

@@ -12,9 +12,12 @@ use crate::domain::id::{CommandId, DraftId, FeedbackId};
 use crate::drafting::{self, Artifact, DraftError, Job, Previous, Reporter, Saved, Stop, Tools};
 use crate::protocol::read::DryRun;
 use crate::protocol::{Actor, Door, Made, Progress, Receipt, Refusal, RefusalKind};
-use crate::store::{ArtifactName, Change, NewDraft, StoreError, Write};
+use crate::providers::GitCache;
+use crate::store::{ArtifactName, Change, NewDraft, Store, StoreError, Write};
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What `StartDraft` asks for.
@@ -67,12 +70,14 @@ impl Engine {
         let inner = Arc::clone(&self.inner);
         inner.jobs.send_modify(|n| *n += 1);
         tokio::spawn(async move {
+            let git = GitCache::new(inner.options.cache_dir.clone());
             // The closing token is the only way out that leaves the run as it is, to be resumed.
             let closing = inner.closing.clone();
             tokio::select! {
-                () = run_one(&inner, &draft) => {}
+                () = run_one(&inner, &git, &draft) => {}
                 () = closing.cancelled() => {}
             }
+            git.until_clean().await;
             inner.progress.clear(&draft);
             inner.jobs.send_modify(|n| *n -= 1);
         });
@@ -97,7 +102,8 @@ impl Engine {
         let (drafter, target) = drafting::defaults(&config, &repository);
         let draft = DraftId::trusted(uuid::Uuid::now_v7().to_string());
         let job = Job { draft, number: 1, report, repository, drafter, target, previous: None };
-        drafting::dry_run(&job, &self.inner.tools(config)).await.map_err(|e| {
+        let git = GitCache::new(self.inner.options.cache_dir.clone());
+        drafting::dry_run(&job, &self.inner.tools(config, git)).await.map_err(|e| {
             let kind = if matches!(e, DraftError::Configuration(_)) {
                 RefusalKind::Unconfigured
             } else {
@@ -117,11 +123,12 @@ fn model_name(config: &Config, drafter: DrafterKind) -> String {
 }
 
 impl Inner {
-    fn tools(&self, config: Arc<Config>) -> Tools {
+    fn tools(&self, config: Arc<Config>, git: GitCache) -> Tools {
         Tools {
             http: self.http.clone(),
             config,
             secrets: Arc::clone(&self.secrets.read().unwrap_or_else(PoisonError::into_inner)),
+            git,
             cache_dir: self.options.cache_dir.clone(),
         }
     }
@@ -133,7 +140,7 @@ impl Inner {
 }
 
 /// Waits for a place, runs, and writes the end.
-async fn run_one(inner: &Arc<Inner>, id: &DraftId) {
+async fn run_one(inner: &Arc<Inner>, git: &GitCache, id: &DraftId) {
     let path = inner.options.cache_dir.join("runs").join(format!("{id}.lock"));
     let lock = match lock::try_take(&path) {
         Ok(Some(lock)) => lock,
@@ -145,7 +152,7 @@ async fn run_one(inner: &Arc<Inner>, id: &DraftId) {
         }
     };
     tokio::select! {
-        () = run_in_place(inner, id) => {}
+        () = run_in_place(inner, git, id) => {}
         () = until_over(inner, id) => tracing::info!(draft.id = %id, "run stopped"),
     }
     drop(lock);
@@ -154,9 +161,9 @@ async fn run_one(inner: &Arc<Inner>, id: &DraftId) {
     }
 }
 
-async fn run_in_place(inner: &Arc<Inner>, id: &DraftId) {
+async fn run_in_place(inner: &Arc<Inner>, git: &GitCache, id: &DraftId) {
     let Ok(_place) = inner.places.acquire().await else { return };
-    let result = match prepare(inner, id).await {
+    let result = match prepare(inner, git, id).await {
         Ok((job, tools, saved, draft)) => {
             let recorder = Recorder::new(Arc::clone(inner), &draft);
             drafting::run(&job, &tools, saved, &recorder).await.map_err(|e| e.to_string())
@@ -170,7 +177,7 @@ async fn run_in_place(inner: &Arc<Inner>, id: &DraftId) {
 }
 
 /// Everything a run needs, as it is now: notes added since it was queued count.
-async fn prepare(inner: &Arc<Inner>, id: &DraftId) -> Result<(Job, Tools, Saved, Draft), String> {
+async fn prepare(inner: &Arc<Inner>, git: &GitCache, id: &DraftId) -> Result<(Job, Tools, Saved, Draft), String> {
     let text = |e: StoreError| e.to_string();
     let store = &inner.store;
     let draft = store.draft_head(id).await.map_err(text)?;
@@ -183,14 +190,21 @@ async fn prepare(inner: &Arc<Inner>, id: &DraftId) -> Result<(Job, Tools, Saved,
         return Err(drafting::missing_configuration(&config, &secrets, server).join(" "));
     };
     let commit = store.artifact(id, ArtifactName::Base).await.map_err(text)?;
-    let change = match store.artifact(id, ArtifactName::Change).await.map_err(text)? {
-        Some(json) => Some(serde_json::from_str(&json).map_err(|e| format!("the saved change can't be read: {e}"))?),
-        None => None,
+    let saved = Saved {
+        commit,
+        answer: read_back(store, id, ArtifactName::Answer).await?,
+        change: read_back(store, id, ArtifactName::Change).await?,
     };
     let previous = previous(inner, &draft).await.map_err(text)?;
     let (number, drafter, target) = (draft.number, draft.drafter, draft.target);
     let job = Job { draft: id.clone(), number, report, repository, drafter, target, previous };
-    Ok((job, inner.tools(config), Saved { commit, change }, draft))
+    Ok((job, inner.tools(config, git.clone()), saved, draft))
+}
+
+/// What the run had saved before it was interrupted, if it had.
+async fn read_back<T: DeserializeOwned>(store: &Store, id: &DraftId, name: ArtifactName) -> Result<Option<T>, String> {
+    let Some(json) = store.artifact(id, name).await.map_err(|e| e.to_string())? else { return Ok(None) };
+    serde_json::from_str(&json).map_err(|e| format!("The saved {name} can't be read: {e}. Draft again."))
 }
 
 /// The newest earlier run of the same report that made a change.
@@ -317,22 +331,11 @@ impl Reporter for Recorder {
     fn save(&self, artifact: Artifact) -> BoxFuture<'_, Result<(), Stop>> {
         async move {
             let draft = self.draft.clone();
-            let json = |value: Result<String, serde_json::Error>| {
-                value.map_err(|e| {
-                    tracing::error!(error = %e, "an artifact has no JSON");
-                    Stop
-                })
-            };
             let change = match artifact {
                 Artifact::Base { commit } => Change::SaveArtifact { draft, name: ArtifactName::Base, content: commit },
-                Artifact::Files(files) => {
-                    let content = json(serde_json::to_string(&files))?;
-                    Change::SaveArtifact { draft, name: ArtifactName::Files, content }
-                }
-                Artifact::Change(change) => {
-                    let content = json(serde_json::to_string(&change))?;
-                    Change::SaveArtifact { draft, name: ArtifactName::Change, content }
-                }
+                Artifact::Files(files) => as_json(draft, ArtifactName::Files, &files)?,
+                Artifact::Answer(answer) => as_json(draft, ArtifactName::Answer, &answer)?,
+                Artifact::Change(change) => as_json(draft, ArtifactName::Change, &change)?,
                 Artifact::Diff(diff) => Change::SaveArtifact { draft, name: ArtifactName::Diff, content: diff },
                 Artifact::Usage(usage) => Change::SetUsage { draft, usage },
                 Artifact::Log(text) => Change::AppendLog { draft, text },
@@ -344,5 +347,15 @@ impl Reporter for Recorder {
 
     fn progress(&self, stage: Stage, bytes: i64, tail: &str) {
         self.inner.progress.put(Progress { draft: self.draft.clone(), stage, bytes, tail: tail.to_owned() });
+    }
+}
+
+fn as_json(draft: DraftId, name: ArtifactName, value: &impl Serialize) -> Result<Change, Stop> {
+    match serde_json::to_string(value) {
+        Ok(content) => Ok(Change::SaveArtifact { draft, name, content }),
+        Err(e) => {
+            tracing::error!(error = %e, "an artifact has no JSON");
+            Err(Stop)
+        }
     }
 }

@@ -20,7 +20,7 @@ pub struct OwnerInfo {
 
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
-    #[error("{} is in use by `patchwork {}` (process {}, since {}); stop that one first, or use its screen", database.display(), owner.role, owner.pid, owner.since)]
+    #[error("{} is in use by `patchwork {}` (process {}, since {}); stop that one first; list, show, note and the other commands work beside it", database.display(), owner.role, owner.pid, owner.since)]
     Owned { database: PathBuf, owner: OwnerInfo },
     #[error("{} can't be locked: {source}; check that you may write to its directory", path.display())]
     Io { path: PathBuf, source: std::io::Error },
@@ -29,7 +29,17 @@ pub enum LockError {
 /// Ownership; given back when dropped.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing the file alone may be too little: a child that is being started has a copy of it for a moment, and the lock
+        // lives as long as any copy does.
+        if let Err(error) = self.file.unlock() {
+            tracing::debug!(%error, "a lock is left to the operating system");
+        }
+    }
 }
 
 pub fn lock_path(database: &Path) -> PathBuf {
@@ -53,7 +63,7 @@ pub fn take(database: &Path, me: &OwnerInfo) -> Result<Lock, LockError> {
     }
     let text = serde_json::to_string(me).map_err(|e| io(e.into()))?;
     file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(text.as_bytes())).map_err(io)?;
-    Ok(Lock { _file: file })
+    Ok(Lock { file })
 }
 
 /// Takes an anonymous lock on `path`; `None` when somebody has it.
@@ -63,7 +73,7 @@ pub(super) fn try_take(path: &Path) -> std::io::Result<Option<Lock>> {
     }
     let file = open(path)?;
     match file.try_lock() {
-        Ok(()) => Ok(Some(Lock { _file: file })),
+        Ok(()) => Ok(Some(Lock { file })),
         Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(e)) => Err(e),
     }
@@ -86,4 +96,20 @@ fn read(file: &mut File) -> Option<OwnerInfo> {
     let mut text = String::new();
     file.read_to_string(&mut text).ok()?;
     serde_json::from_str(&text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_of_the_file_in_a_child_does_not_keep_the_lock() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.lock");
+        let lock = try_take(&path).unwrap().unwrap();
+        let copy = lock.file.try_clone().unwrap();
+        assert!(try_take(&path).unwrap().is_none());
+        drop(lock);
+        assert!(try_take(&path).unwrap().is_some(), "given back although {copy:?} is open");
+    }
 }

@@ -101,6 +101,11 @@ impl Engine {
     /// # Errors
     /// When another process owns the database, or the file can't be used; the sentence says what to do.
     pub async fn open(options: EngineOptions) -> Result<Self, OpenError> {
+        Self::open_with(options, Http::new()).await
+    }
+
+    /// The same with an HTTP client of the caller's: other time-outs, another way to wait before a request is repeated.
+    pub async fn open_with(options: EngineOptions, http: Http) -> Result<Self, OpenError> {
         let now = options.clock.now();
         let store_options = Options { path: options.database.clone(), now };
         // A lock file needs the directory, which the store makes; a migration needs the lock. Hence the order.
@@ -122,7 +127,7 @@ impl Engine {
         let engine = Self {
             inner: Arc::new(Inner {
                 secrets: RwLock::new(Arc::clone(&options.secrets)),
-                http: Http::new(),
+                http,
                 places: Semaphore::new(options.config.draft.parallel.max(1)),
                 jobs: watch::channel(0).0,
                 options,

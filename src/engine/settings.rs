@@ -3,7 +3,9 @@
 //! `config.toml` wins where it says something; the stored settings fill in the repository, branch and model it leaves open.
 
 use super::{Engine, refusal};
-use crate::config::{AnthropicConfig, Config, Repository, Secrets, SecretsError, SecretsPatch, Source, mask};
+use crate::config::{
+    AnthropicConfig, Config, DraftConfig, Repository, Secrets, SecretsError, SecretsPatch, Source, mask,
+};
 use crate::domain::draft::DrafterKind;
 use crate::domain::feedback::FieldError;
 use crate::drafting;
@@ -73,7 +75,15 @@ fn effective(config: &Config, stored: &BTreeMap<String, String>) -> Config {
             protect: Vec::new(),
         });
     }
-    if let Some(model) = get("llm_model")
+    let provider = get("llm_provider").map(|word| DrafterKind::from_word(&word));
+    if let Some(Some(drafter)) = provider
+        && config.draft.drafter == DraftConfig::default().drafter
+    {
+        config.draft.drafter = drafter;
+    }
+    // The original also knew `openai`: a model of theirs means nothing to the drafters there are.
+    if provider != Some(None)
+        && let Some(model) = get("llm_model")
         && config.anthropic.model == AnthropicConfig::default().model
     {
         config.anthropic.model = model;
@@ -120,9 +130,9 @@ impl Engine {
 
     /// Writes keys to `secrets.env`; they never pass through a command, an event or the database.
     pub async fn save_secrets(&self, patch: SecretsPatch) -> Result<(), Refusal> {
-        let path = self.inner.options.secrets_file.clone();
+        let file = self.inner.options.secrets_file.clone();
         let patched = Arc::new(self.secrets().patched(&patch));
-        let saved = tokio::task::spawn_blocking(move || Secrets::save(&path, &patch)).await;
+        let saved = tokio::task::spawn_blocking(move || Secrets::save(&file, &patch)).await;
         match saved {
             Ok(Ok(())) => {}
             Ok(Err(e @ SecretsError::IllegalValue { .. })) => {
@@ -133,5 +143,37 @@ impl Engine {
         }
         *self.inner.secrets.write().unwrap_or_else(PoisonError::into_inner) = patched;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stored(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn stored_settings_fill_in_where_the_file_is_silent() {
+        let config = effective(
+            &Config::default(),
+            &stored(&[("github_repo", "o/r"), ("llm_provider", "command"), ("llm_model", "m-1")]),
+        );
+        assert_eq!(config.repository_for("any").unwrap().source, Source::Github("o/r".into()));
+        assert_eq!((config.draft.drafter, config.anthropic.model.as_str()), (DrafterKind::Command, "m-1"));
+
+        let mut file = Config::default();
+        file.anthropic.model = "from-the-file".into();
+        file.draft.drafter = DrafterKind::Command;
+        let config = effective(&file, &stored(&[("llm_provider", "anthropic"), ("llm_model", "m-1")]));
+        assert_eq!((config.draft.drafter, config.anthropic.model.as_str()), (DrafterKind::Command, "from-the-file"));
+    }
+
+    #[test]
+    fn a_model_of_a_provider_that_is_not_there_is_not_asked_of_another() {
+        let config =
+            effective(&Config::default(), &stored(&[("llm_provider", "openai"), ("llm_model", "gpt-5.2-codex")]));
+        assert_eq!(config, Config::default());
     }
 }

@@ -1,8 +1,8 @@
 //! L5: the HTTP door. Routes translate between requests and the engine's methods, and never decide.
 //!
-//! Start with [`router()`]: every route is on that one page. A request passes the guard first ([`access`]: who may speak at all), then
-//! one handler, and comes back in one envelope ([`error`]: every failure is JSON with a `detail` a person can act on). Sockets are
-//! apart: [`bind`] opens one safely, [`serve()`] accepts on it with time-outs and a cap, so that the router itself is tested
+//! Start with [`router()`]: every route is on that one page. A request passes the guard first (`access`: who may speak at all), then
+//! one handler, and comes back in one envelope (`error`: every failure is JSON with a `detail` a person can act on). Sockets are
+//! apart: [`bind()`] opens one safely, [`serve()`] accepts on it with time-outs and a cap, so that the router itself is tested
 //! without a network. The shapes are those of the original Python sidecar, whose drop-ins and dashboard must not notice.
 
 mod access;
@@ -30,3 +30,4 @@ pub use json::JsonBody;
 pub use limits::{Limits, MAX_BODY_BYTES};
 pub use router::{guarded, router};
 pub use serve::serve;
+pub use view::{FeedbackView, StatsView};

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 /// A report with all columns of the original and its notes.
 #[derive(Debug, Serialize)]
-pub(super) struct FeedbackView<'a> {
+pub struct FeedbackView<'a> {
     id: &'a FeedbackId,
     server_name: &'a str,
     timestamp: String,
@@ -27,7 +27,11 @@ pub(super) struct FeedbackView<'a> {
     reviewed: bool,
     pr_url: &'a str,
     notes: Vec<NoteView<'a>>,
-    /// What the original would have thrown away: shown only when there is something.
+    /// What the original had no words for, or would have thrown away: shown only when there is something.
+    #[serde(skip_serializing_if = "is_false")]
+    drafted: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    merged: bool,
     #[serde(skip_serializing_if = "str::is_empty")]
     gap_type_raw: &'a str,
     #[serde(skip_serializing_if = "Map::is_empty")]
@@ -40,6 +44,11 @@ struct NoteView<'a> {
     timestamp: String,
     content: &'a str,
     author: &'a str,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 impl<'a> From<&'a Detail> for FeedbackView<'a> {
@@ -63,6 +72,8 @@ impl<'a> From<&'a Detail> for FeedbackView<'a> {
             reviewed: f.reviewed,
             pr_url: &f.pr_url,
             notes: detail.notes.iter().map(NoteView::from).collect(),
+            drafted: f.drafted,
+            merged: f.merged,
             gap_type_raw: &r.gap_type_raw,
             extra: &r.extra,
         }
@@ -76,7 +87,7 @@ impl<'a> From<&'a Note> for NoteView<'a> {
 }
 
 #[derive(Debug, Serialize)]
-pub(super) struct StatsView {
+pub struct StatsView {
     total: i64,
     unreviewed: i64,
     note_count: i64,

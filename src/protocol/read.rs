@@ -60,7 +60,7 @@ pub struct Row {
 }
 
 /// Most characters of [`Row::headline`], [`Row::server_name`] and [`Row::client_type`].
-const ROW_TEXT: usize = 240;
+pub const ROW_TEXT: usize = 240;
 
 impl Row {
     pub fn of(f: &Feedback) -> Self {

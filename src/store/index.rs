@@ -18,6 +18,9 @@ pub(super) const BUSY_SLICE: i64 = 16;
 /// How far a position may lag behind the log when nothing between them needs indexing: storing it costs a commit.
 const LAZY: i64 = 1_000;
 
+/// Reports that a search looks at itself because the index does not have them yet; more of them are found a moment later.
+const UNINDEXED: i64 = 256;
+
 /// What a slice did.
 pub(super) struct Slice {
     /// There may be more to index.
@@ -50,6 +53,15 @@ pub(super) fn slice(tx: &Connection, max: i64) -> Result<Slice, StoreError> {
         tx.prepare_cached(sql)?.execute([to.to_string()])?;
     }
     Ok(Slice { more, reached: Seq(to), wrote })
+}
+
+/// Reports that are not in the index, or not as they are now; the newest ones when there are many.
+pub(super) fn unindexed(conn: &Connection) -> Result<Vec<i64>, StoreError> {
+    let sql = "SELECT DISTINCT feedback_n FROM events WHERE seq > ?1 AND kind IN ('feedback_recorded', 'note_added')
+               ORDER BY feedback_n DESC LIMIT ?2";
+    let mut select = conn.prepare_cached(sql)?;
+    let found = select.query_map([position(conn)?, UNINDEXED], |r| r.get(0))?.collect::<Result<_, _>>()?;
+    Ok(found)
 }
 
 /// The number of the newest event, when there is nothing to index and nothing to store up to it.

@@ -5,7 +5,7 @@
 //! how much there is decides, where a wrong choice would cost. Everything is in order of arrival, so nothing is sorted but what is few.
 
 use super::error::StoreError;
-use super::query::{Conditions, Narrow};
+use super::query::{Conditions, Narrow, json_array};
 use super::rows::{FEEDBACK_COLUMNS, ROW_COLUMNS};
 use crate::domain::filter::Sort;
 use crate::domain::time::Millis;
@@ -37,9 +37,17 @@ fn as_params(values: &[Value]) -> impl rusqlite::Params + '_ {
     params_from_iter(values.iter().map(|v| v as &dyn ToSql))
 }
 
-/// The rows of a page, one more than asked for, so that the caller sees whether there is a next one.
-pub(super) fn page(conn: &Connection, request: &PageRequest, whole: bool, now: Millis) -> Result<Select, StoreError> {
+/// The rows of a page, one more than asked for, so that the caller sees whether there is a next one. `except`: reports that are left
+/// out, whatever the filter says.
+pub(super) fn page(
+    conn: &Connection,
+    request: &PageRequest,
+    whole: bool,
+    except: &[i64],
+    now: Millis,
+) -> Result<Select, StoreError> {
     let mut conditions = Conditions::of(conn, &request.filter, now)?;
+    conditions.except(except);
     let (direction, beyond) = match request.filter.order() {
         Sort::Newest => ("DESC", "<"),
         Sort::Oldest => ("ASC", ">"),
@@ -120,6 +128,5 @@ fn the_few(conn: &Connection, conditions: &Conditions) -> Result<Option<String>,
     if found.len() as i64 > FEW {
         return Ok(None);
     }
-    let numbers: Vec<String> = found.iter().map(ToString::to_string).collect();
-    Ok(Some(format!("[{}]", numbers.join(","))))
+    Ok(Some(json_array(&found)))
 }

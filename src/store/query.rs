@@ -58,7 +58,7 @@ const TOUCHED: &str = "(f.drafted = 1 OR f.merged = 1 OR f.note_count > 0 OR f.p
 pub(super) struct Conditions {
     /// On columns, joined by AND.
     sql: Vec<String>,
-    /// Comparisons with the row number, which is the order of every list: an operator and what to compare with, such as `>= ?3`.
+    /// What must hold of the row number, which is the order of every list: an operator and its right side, such as `>= ?3`.
     range: Vec<String>,
     pub(super) params: Vec<Value>,
     /// FTS5 expressions that must, and must not, match.
@@ -93,6 +93,14 @@ impl Conditions {
     pub(super) fn limit_range(&mut self, operator: &str, n: i64) {
         let at = self.bind(n);
         self.range.push(format!("{operator} {at}"));
+    }
+
+    /// None of these rows, whatever else holds.
+    pub(super) fn except(&mut self, numbers: &[i64]) {
+        if !numbers.is_empty() {
+            let at = self.bind(json_array(numbers));
+            self.range.push(format!("NOT IN (SELECT value FROM json_each({at}))"));
+        }
     }
 
     /// Whether a row has to be looked at, beyond its number and its words.
@@ -198,6 +206,12 @@ impl Conditions {
     }
 }
 
+/// Row numbers as one parameter.
+pub(super) fn json_array(numbers: &[i64]) -> String {
+    let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
+    format!("[{}]", numbers.join(","))
+}
+
 /// `"a b"*` on the words column: consecutive words, the last one a beginning.
 fn phrase(words: &[String]) -> String {
     format!("words : \"{}\" *", words.join(" "))
@@ -218,4 +232,9 @@ fn has_sql(flag: HasFlag) -> &'static str {
         HasFlag::Pr => "f.pr_url <> ''",
         HasFlag::Suggestion => "f.has_suggestion = 1",
     }
+}
+
+/// Whether the search index has a say in what a filter finds.
+pub(super) fn by_index(filter: &Filter) -> bool {
+    filter.terms.iter().any(|t| matches!(t.test, Test::Text(_) | Test::Tool(_)))
 }

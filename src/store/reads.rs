@@ -3,18 +3,20 @@
 use super::artifacts::ArtifactName;
 use super::counts::{self, Kind};
 use super::error::{Fault, StoreError};
+use super::index;
 use super::log::{self, Tail};
-use super::plan;
 use super::rows::{self, DRAFT_COLUMNS, FEEDBACK_COLUMNS};
 use super::writer::Store;
+use super::{plan, query};
 use crate::domain::draft::{Draft, Stage, StageRecord};
+use crate::domain::filter::Sort;
 use crate::domain::id::{DraftId, FeedbackId};
 use crate::domain::time::Millis;
 use crate::protocol::Seq;
 use crate::protocol::read::{
     Detail, DraftDetail, Facets, MAX_PAGE, Page, PageRequest, Position, RankedFile, Row, Snapshot, Stats,
 };
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row as SqlRow, params};
 use std::collections::BTreeMap;
 
 /// Values that a facet lists at most.
@@ -39,12 +41,10 @@ impl Store {
 
     pub async fn list(&self, request: PageRequest, now: Millis) -> Result<Page<Detail>, StoreError> {
         self.read(move |conn| {
-            let select = plan::page(conn, &request, true, now)?;
-            let mut statement = conn.prepare_cached(&select.sql)?;
-            let found = statement.query_map(select.params(), rows::feedback)?;
+            let found = matching(conn, &request, true, now, rows::feedback, |detail| detail.feedback, |f| f.n)?;
             let mut details = Vec::new();
             for feedback in found {
-                details.push(rows::with_notes(conn, feedback?)?);
+                details.push(rows::with_notes(conn, feedback)?);
             }
             let next = cut(&mut details, request.limit, |d| d.feedback.n);
             Ok(Page { seq: log::newest(conn)?, rows: details, next })
@@ -63,15 +63,16 @@ impl Store {
         .await
     }
 
-    /// The ids of at most `limit` reports that begin or end with `part`, newest first.
+    /// The ids of at most `limit` reports that begin or end with `part`: first the one that is `part`, then the newest.
+    /// Nothing is like an empty text.
     pub async fn feedback_ids_like(&self, part: &str, limit: i64) -> Result<Vec<FeedbackId>, StoreError> {
-        let part = part.replace(['%', '_', '\\'], "");
+        let part = part.to_owned();
         self.read(move |conn| ids_like(conn, "feedback", &part, limit, FeedbackId::trusted)).await
     }
 
     /// The same for runs.
     pub async fn draft_ids_like(&self, part: &str, limit: i64) -> Result<Vec<DraftId>, StoreError> {
-        let part = part.replace(['%', '_', '\\'], "");
+        let part = part.to_owned();
         self.read(move |conn| ids_like(conn, "drafts", &part, limit, DraftId::trusted)).await
     }
 
@@ -175,10 +176,19 @@ fn ids_like<T>(
     limit: i64,
     id: fn(String) -> T,
 ) -> Result<Vec<T>, StoreError> {
-    let sql = format!("SELECT id FROM {table} WHERE id LIKE ?1 || '%' OR id LIKE '%' || ?1 ORDER BY n DESC LIMIT ?2");
+    if part.is_empty() {
+        return Ok(Vec::new());
+    }
+    // Ids that clients make may hold what LIKE takes for wildcards.
+    let escaped: String =
+        part.chars().flat_map(|c| matches!(c, '%' | '_' | '\\').then_some('\\').into_iter().chain([c])).collect();
+    let sql = format!(
+        r"SELECT id FROM {table} WHERE id LIKE ?1 || '%' ESCAPE '\' OR id LIKE '%' || ?1 ESCAPE '\'
+          ORDER BY id = ?2 DESC, n DESC LIMIT ?3"
+    );
     let mut select = conn.prepare_cached(&sql)?;
-    let ids = select.query_map(params![part, limit], |r| r.get::<_, String>(0).map(id))?.collect::<Result<_, _>>()?;
-    Ok(ids)
+    let ids = select.query_map(params![escaped, part, limit], |r| r.get::<_, String>(0).map(id))?;
+    Ok(ids.collect::<Result<_, _>>()?)
 }
 
 /// Cuts off the row beyond the limit and says where the next page begins.
@@ -191,11 +201,38 @@ fn cut<T>(found: &mut Vec<T>, limit: usize, n: impl Fn(&T) -> i64) -> Option<Pos
 }
 
 fn page(conn: &Connection, request: &PageRequest, now: Millis) -> Result<Page<Row>, StoreError> {
-    let select = plan::page(conn, request, false, now)?;
-    let mut statement = conn.prepare_cached(&select.sql)?;
-    let mut found: Vec<Row> = statement.query_map(select.params(), rows::list_row)?.collect::<Result<_, _>>()?;
+    let mut found = matching(conn, request, false, now, rows::list_row, |detail| Row::of(&detail.feedback), |r| r.n)?;
     let next = cut(&mut found, request.limit, |r| r.n);
     Ok(Page { seq: log::newest(conn)?, rows: found, next })
+}
+
+/// What a page asks for, and one more. A page speaks for everything up to its number, so reports that the search index does not
+/// have yet are looked at one by one.
+fn matching<T>(
+    conn: &Connection,
+    request: &PageRequest,
+    whole: bool,
+    now: Millis,
+    of_row: fn(&SqlRow<'_>) -> rusqlite::Result<T>,
+    of_detail: fn(Detail) -> T,
+    number: fn(&T) -> i64,
+) -> Result<Vec<T>, StoreError> {
+    let unindexed = if query::by_index(&request.filter) { index::unindexed(conn)? } else { Vec::new() };
+    let select = plan::page(conn, request, whole, &unindexed, now)?;
+    let mut statement = conn.prepare_cached(&select.sql)?;
+    let mut found = statement.query_map(select.params(), of_row)?.collect::<Result<Vec<T>, _>>()?;
+    if unindexed.is_empty() {
+        return Ok(found);
+    }
+    let newest_first = request.filter.order() == Sort::Newest;
+    let in_reach = |n: i64| request.after.is_none_or(|Position(at)| if newest_first { n < at } else { n > at });
+    for n in unindexed.into_iter().filter(|n| in_reach(*n)) {
+        let detail = rows::detail(conn, n)?.filter(|detail| detail.matches(&request.filter, now));
+        found.extend(detail.map(of_detail));
+    }
+    found.sort_by_key(|row| if newest_first { -number(row) } else { number(row) });
+    found.truncate(request.limit + 1);
+    Ok(found)
 }
 
 fn drafts(conn: &Connection, of: Option<&FeedbackId>) -> Result<Vec<Draft>, StoreError> {

@@ -7,7 +7,7 @@ use crate::domain::id::{DraftId, FeedbackId, NoteId};
 use crate::domain::note::Note;
 use crate::domain::text;
 use crate::domain::time::Millis;
-use crate::protocol::read::{Detail, Row};
+use crate::protocol::read::{Detail, ROW_TEXT, Row};
 use rusqlite::{Connection, Row as SqlRow};
 
 /// Columns of a list row, in the order of [`list_row`].
@@ -19,8 +19,9 @@ pub(super) const FEEDBACK_COLUMNS: &str = "f.n, f.id, f.received_at, f.server_na
      f.drafted, f.merged, f.client_type, f.pr_url, f.what_i_needed, f.agent_model, f.session_id, f.gap_type_raw, f.resolution_raw, \
      f.what_i_tried, f.suggestion, f.user_goal, f.tools_available, f.extra";
 
-/// Most bytes of a report's text that a list row is made from; the rest can't be on a screen.
-const HEADLINE_BYTES: usize = 4 * 1024;
+/// Most bytes of a report's text that a list row is made from: more than clipping to [`ROW_TEXT`] looks at in any script, so that the row is
+/// the one that [`Row::of`] makes of the whole text.
+const HEADLINE_BYTES: usize = 8 * 4 * ROW_TEXT + 1;
 
 /// Names that may be absent are stored as NULL, so that partial indexes serve them.
 pub(super) fn opt(name: &str) -> Option<&str> {
@@ -39,11 +40,11 @@ fn resolution(row: &SqlRow<'_>, i: usize) -> rusqlite::Result<Option<Resolution>
     Ok(row.get_ref(i)?.as_str_or_null().unwrap_or(None).and_then(Resolution::from_word))
 }
 
-/// A list row, without copying the whole of a long text.
+/// A list row, without copying the whole of a long text; the same as [`Row::of`] the report.
 pub(super) fn list_row(row: &SqlRow<'_>) -> rusqlite::Result<Row> {
     let needed = row.get_ref(12)?.as_bytes().unwrap_or_default();
     let head = String::from_utf8_lossy(&needed[..needed.len().min(HEADLINE_BYTES)]);
-    let short = |s: String| if s.len() > 240 { text::clipped(&s, 240) } else { text::line(&s) };
+    let short = |s: String| text::clipped(&s, ROW_TEXT);
     Ok(Row {
         n: row.get(0)?,
         id: FeedbackId::trusted(row.get::<_, String>(1)?),
@@ -57,7 +58,7 @@ pub(super) fn list_row(row: &SqlRow<'_>) -> rusqlite::Result<Row> {
         merged: row.get(9)?,
         client_type: short(text_or_empty(row, 10)?),
         pr_url: row.get(11)?,
-        headline: text::clipped(&head, 240),
+        headline: text::clipped(&head, ROW_TEXT),
     })
 }
 
@@ -130,8 +131,8 @@ pub(super) fn draft(row: &SqlRow<'_>) -> rusqlite::Result<Draft> {
     Ok(Draft {
         id: DraftId::trusted(row.get::<_, String>(0)?),
         feedback_id: FeedbackId::trusted(row.get::<_, String>(1)?),
-        headline: text::clipped(&head, 240),
-        server_name: text::clipped(&row.get::<_, String>(3)?, 240),
+        headline: text::clipped(&head, ROW_TEXT),
+        server_name: text::clipped(&row.get::<_, String>(3)?, ROW_TEXT),
         number: row.get(4)?,
         state: draft_state(row)?,
         drafter: word(row, 12, DrafterKind::from_word, DrafterKind::Command)?,

@@ -266,7 +266,7 @@ impl Writing<'_> {
             self.tx.query_row("SELECT drafted FROM feedback WHERE n = ?1", [feedback_n], |r| r.get(0))?;
         if drafted && !new.force {
             return Err(StoreError::Conflict(
-                "this report has a draft already: ask for a re-draft to make another".into(),
+                "this report has a draft already: ask for a re-draft to make another (`D` on the screen, `--again`, `force=true`)".into(),
             ));
         }
         let made = Made::Draft(new.id.clone());

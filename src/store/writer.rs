@@ -51,7 +51,7 @@ struct Inner {
     bell: watch::Sender<Seq>,
     indexed: watch::Receiver<Seq>,
     readers: Mutex<Vec<Connection>>,
-    free: Semaphore,
+    free: Arc<Semaphore>,
     /// A connection of its own: `data_version` speaks of commits since *this* connection looked. None once closed.
     foreign: Mutex<Option<(Connection, i64)>>,
 }
@@ -95,7 +95,7 @@ impl Store {
                 bell,
                 indexed,
                 readers: Mutex::new(Vec::new()),
-                free: Semaphore::new(READERS),
+                free: Arc::new(Semaphore::new(READERS)),
                 foreign: Mutex::new(Some((foreign, version))),
             }),
         })
@@ -132,9 +132,11 @@ impl Store {
         &self,
         f: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let _place = self.inner.free.acquire().await.map_err(|_| StoreError::Closed)?;
+        // The place is the work's own: who asked may be gone before it is done.
+        let place = Arc::clone(&self.inner.free).acquire_owned().await.map_err(|_| StoreError::Closed)?;
         let inner = Arc::clone(&self.inner);
         let work = move || {
+            let _place = place;
             let pooled = lock(&inner.readers).pop();
             let conn = match pooled {
                 Some(conn) => conn,
@@ -174,6 +176,9 @@ impl Store {
         // Before the writer's: SQLite folds the `-wal` file into the database when the last connection closes, and one that only
         // reads can't do that. A database that nobody uses should be one file, for whoever copies it.
         lock(&self.inner.foreign).take();
+        // A read under way has its connection out of the pool: wait for it, and let none begin after it.
+        let _all = self.inner.free.acquire_many(READERS as u32).await;
+        self.inner.free.close();
         lock(&self.inner.readers).clear();
         // The writer ends with its queue.
         lock(&self.inner.queue).take();
@@ -234,6 +239,14 @@ impl Writer {
         }
         // What a lock or a fault keeps from being indexed now, the next start indexes.
         while let Indexed::Some = self.index_idle() {}
+        // SQLite does this by itself when the last connection closes, but only when it gets the file alone, and then says nothing.
+        // Who came to read does not wait for somebody else's lock at its end.
+        let patience = self.conn.busy_timeout(INDEX_PATIENCE);
+        let fold = || self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+        let folded = patience.and_then(|()| fold());
+        if folded != Ok(0) {
+            tracing::info!(?folded, "the -wal file stays; it belongs to the database, and the next start reads it");
+        }
     }
 
     /// One transaction for everything that was waiting; answers after the commit, or each with the error.

@@ -3,6 +3,16 @@
 pub mod python;
 pub mod running;
 
+pub mod program;
+
+pub mod fake;
+pub mod git;
+pub mod markdown;
+
+pub mod desk;
+pub mod scene;
+pub mod session;
+
 use patchwork::config::{Config, Secrets};
 use patchwork::domain::feedback::NewFeedback;
 use patchwork::domain::id::{CommandId, FeedbackId};

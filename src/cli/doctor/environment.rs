@@ -3,6 +3,7 @@
 use super::{Check, Setup};
 use crate::cli::out::colours_wanted;
 use crate::domain::draft::{DrafterKind, TargetKind};
+use crate::drafting;
 use std::io::IsTerminal;
 
 /// Smallest screen that shows everything.
@@ -11,10 +12,9 @@ const MIN_SIZE: (u16, u16) = (40, 10);
 /// Which keys there are, masked, and which of them are needed.
 pub(super) fn keys(setup: &Setup, checks: &mut Vec<Check>) {
     let config = &setup.loaded.config;
-    let drafters = config.repositories.iter().map(|r| r.drafter.unwrap_or(config.draft.drafter));
-    let targets = config.repositories.iter().map(|r| r.target.unwrap_or(config.draft.target));
-    let needs_model = drafters.into_iter().any(|d| d == DrafterKind::Anthropic);
-    let needs_github = targets.into_iter().any(|t| t == TargetKind::Github);
+    let ways: Vec<_> = config.repositories.iter().map(|r| drafting::defaults(config, r)).collect();
+    let needs_model = ways.iter().any(|(drafter, _)| *drafter == DrafterKind::Anthropic);
+    let needs_github = ways.iter().any(|(_, target)| *target == TargetKind::Github);
     for (name, masked) in setup.secrets.masked() {
         let needed = match name {
             "ANTHROPIC_API_KEY" => needs_model,

@@ -3,6 +3,7 @@
 use super::{Check, Setup};
 use crate::config::{Repository, Source};
 use crate::domain::draft::{DrafterKind, TargetKind};
+use crate::drafting;
 use crate::http;
 use crate::providers::{Github, Http};
 use std::path::{Path, PathBuf};
@@ -59,8 +60,7 @@ fn version(line: &str) -> Option<(u32, u32)> {
 
 pub(super) fn drafter(setup: &Setup, checks: &mut Vec<Check>) {
     let config = &setup.loaded.config;
-    let uses_command =
-        config.repositories.iter().any(|r| r.drafter.unwrap_or(config.draft.drafter) == DrafterKind::Command);
+    let uses_command = config.repositories.iter().any(|r| drafting::defaults(config, r).0 == DrafterKind::Command);
     let Some(program) = config.command.run.first() else {
         if uses_command {
             let advice = "set `run` in [command] to the agent's program and arguments";
@@ -100,7 +100,7 @@ pub(super) async fn repositories(setup: &Setup, checks: &mut Vec<Check>) {
 fn local(setup: &Setup, repository: &Repository, path: &Path) -> Check {
     let found = format!("{} for {}", path.display(), repository.server);
     let is_git = path.join(".git").exists() || (path.join("HEAD").is_file() && path.join("objects").is_dir());
-    let target = repository.target.unwrap_or(setup.loaded.config.draft.target);
+    let (_, target) = drafting::defaults(&setup.loaded.config, repository);
     if !path.is_dir() {
         Check::fail("repository", format!("{found}: there is no such directory"), "mend `path` in its [[repository]]")
     } else if !is_git {

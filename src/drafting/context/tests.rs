@@ -8,6 +8,7 @@ use crate::domain::note::Note;
 use crate::domain::time::Millis;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::fmt::Write;
 
 /// A repository as a map from path to text; everything else the test asks of it is one call.
 struct Repo(BTreeMap<RepoPath, String>);
@@ -28,7 +29,7 @@ impl Repo {
     }
 }
 
-fn report(fields: Value, notes: &[&str]) -> Detail {
+fn report(fields: &Value, notes: &[&str]) -> Detail {
     let mut all = json!({"what_i_needed": "-", "what_i_tried": "-"});
     all.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
     let id = FeedbackId::trusted("f1");
@@ -73,7 +74,7 @@ fn billing() -> Repo {
 
 fn gap() -> Detail {
     report(
-        json!({
+        &json!({
             "what_i_needed": "a date range filter for search_costs",
             "what_i_tried": "calling search_costs with a long query",
             "tools_available": ["search_costs", "list_invoices"],
@@ -114,7 +115,7 @@ fn a_note_that_names_a_file_brings_it_to_the_front() {
     let before = repo.choose(&gap(), 20_000);
     assert!(!order(&before)[..2].contains(&"src/billing/auth.py"));
     let mut noted = gap();
-    noted.notes = report(json!({}), &["The check belongs into auth.py, see login."]).notes;
+    noted.notes = report(&json!({}), &["The check belongs into auth.py, see login."]).notes;
     let after = repo.choose(&noted, 20_000);
     assert!(order(&after)[..2].contains(&"src/billing/auth.py"), "{:?}", order(&after));
 }
@@ -138,7 +139,7 @@ fn camel_case_code_answers_to_plain_words() {
         ("src/exportInvoices.ts", "export function exportInvoices(format: string) {}\n".to_owned()),
         ("src/other.ts", "export function other() {}\n".to_owned()),
     ]);
-    let context = repo.choose(&report(json!({"what_i_needed": "exporting an invoice as CSV"}), &[]), 5_000);
+    let context = repo.choose(&report(&json!({"what_i_needed": "exporting an invoice as CSV"}), &[]), 5_000);
     assert_eq!(order(&context)[0], "src/exportInvoices.ts");
 }
 
@@ -166,7 +167,7 @@ fn no_budget_is_ever_exceeded_and_what_is_left_out_is_named() {
 fn a_large_file_is_shown_in_numbered_windows_that_say_what_is_missing() {
     let mut text = String::from("import os\n");
     for i in 0..4_000 {
-        text.push_str(&format!("def helper_{i}():\n    return {i}\n"));
+        write!(text, "def helper_{i}():\n    return {i}\n").unwrap();
         if i == 2_000 {
             text.push_str("@mcp.tool()\ndef search_costs(query):\n    return query\n");
         }
@@ -207,14 +208,15 @@ fn the_same_question_gets_the_same_answer() {
 #[test]
 fn a_report_without_a_match_still_shows_the_tree() {
     let repo = Repo::new([("src/a.py", "x = 1\n".to_owned())]);
-    let context = repo.choose(&report(json!({"what_i_needed": "日本語のみ"}), &[]), 2_000);
+    let context = repo.choose(&report(&json!({"what_i_needed": "日本語のみ"}), &[]), 2_000);
     assert!(context.tree.contains("a.py"));
 }
 
 #[test]
 fn a_hostile_report_is_bounded() {
-    let needed: String = (0..12_000).map(|i| format!("word{i}x_y{i} ")).collect();
+    let needed: Vec<String> = (0..12_000).map(|i| format!("word{i}x_y{i}")).collect();
+    let needed = needed.join(" ");
     let tools: Vec<String> = (0..2_000).map(|i| format!("tool-{i}")).collect();
-    let context = billing().choose(&report(json!({"what_i_needed": needed, "tools_available": tools}), &[]), 5_000);
+    let context = billing().choose(&report(&json!({"what_i_needed": needed, "tools_available": tools}), &[]), 5_000);
     assert!(context.tokens() <= 5_000);
 }

@@ -70,14 +70,13 @@ fn prose_line(line: &str) -> String {
             return format!("{indent}- {}", inline(item));
         }
     }
-    if let Some((number, item)) = text.split_once(". ").filter(|(n, _)| is_number(n)) {
+    let number: String = text.chars().take_while(char::is_ascii_digit).collect();
+    if let Some(item) = text.get(number.len()..).and_then(|t| t.strip_prefix(". ").or_else(|| t.strip_prefix(") ")))
+        && (1..=3).contains(&number.len())
+    {
         return format!("{indent}{number}. {}", inline(item));
     }
     inline(text)
-}
-
-fn is_number(text: &str) -> bool {
-    (1..=3).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// Text of one line: code spans kept, the rest escaped.
@@ -128,7 +127,7 @@ fn escape(text: &str) -> String {
     out
 }
 
-/// Breaks what GitHub, or a bot that reads the raw text, acts on: mentions, references, links, CI switches.
+/// Breaks what GitHub, or a bot that reads the raw text, acts on: mentions, references, links, CI switches, commands.
 ///
 /// Code needs it too. A squash merge may turn the whole body into a commit message, and there no fence counts.
 fn defuse(text: &str) -> String {
@@ -142,6 +141,8 @@ fn defuse(text: &str) -> String {
             ':' => (false, after.starts_with("//")),
             '-' => (ends_with_ignore_case(before, "gh"), false),
             '.' => (ends_with_ignore_case(before, "www"), false),
+            // Bots take a line that begins so for an order.
+            '/' => (false, next.is_some_and(char::is_alphabetic) && begins_a_line(before)),
             '[' | '*' => (false, ["skip", "ci", "no"].iter().any(|w| starts_with_ignore_case(after, w))),
             _ => (false, false),
         };
@@ -156,6 +157,10 @@ fn defuse(text: &str) -> String {
     out
 }
 
+fn begins_a_line(before: &str) -> bool {
+    before.trim_end_matches([' ', '\t']).chars().next_back().is_none_or(|c| c == '\n')
+}
+
 fn starts_with_ignore_case(text: &str, start: &str) -> bool {
     text.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start))
 }
@@ -166,8 +171,97 @@ fn ends_with_ignore_case(text: &str, end: &str) -> bool {
 }
 
 #[cfg(test)]
+#[path = "../../../tests/support/markdown.rs"]
+pub(super) mod judge;
+
+#[cfg(test)]
 mod tests {
+    use super::judge::inert;
     use super::*;
+    use proptest::prelude::*;
+
+    /// What Markdown, GitHub and bots act on, to be strung together at random.
+    const ACTING: [&str; 60] = [
+        "`",
+        "``",
+        "```",
+        "~~~",
+        "```text",
+        "\n",
+        "\n\n",
+        "\r",
+        "    ",
+        "  ",
+        "\t",
+        " ",
+        "- ",
+        "* ",
+        "+ ",
+        "1. ",
+        "2) ",
+        "> ",
+        "# ",
+        "## x",
+        "[x](http://e.example)",
+        "![",
+        "](",
+        "[",
+        "]",
+        ")",
+        "<b>",
+        "</details>",
+        "<!--",
+        "-->",
+        "<script>",
+        "<http://e.example>",
+        "@octo",
+        "@",
+        "#12",
+        "#",
+        "GH-3",
+        "www.e.example",
+        "http://e.example",
+        "a@b.example",
+        "|",
+        "|-|",
+        "---",
+        "===",
+        "\\",
+        "&lt;",
+        "&#64;octo",
+        "*",
+        "**",
+        "_",
+        "$",
+        "$$x$$",
+        "[^1]",
+        "[^1]: x",
+        "[a]: http://e.example",
+        "[ ] ",
+        "[skip ci]",
+        "/approve",
+        "\u{200b}",
+        "x",
+    ];
+
+    fn hostile() -> impl Strategy<Value = String> {
+        prop::collection::vec(prop::sample::select(&ACTING[..]), 0..24).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn nothing_acts_and_nothing_swallows_what_follows(raw in hostile(), max in 1_usize..200) {
+            for shown in [prose(&raw, max), fenced(&raw, max), code(&raw, max)] {
+                prop_assert_eq!(inert(&shown), Ok(()), "{}", &shown);
+                let whole = format!("{shown}\n\n## End\n");
+                let parsed: Vec<_> = pulldown_cmark::Parser::new(&whole).collect();
+                let end = format!("{:?}", &parsed[parsed.len().saturating_sub(3)..]);
+                prop_assert!(end.starts_with("[Start(Heading") && end.contains("End"), "{} in {}", end, whole);
+            }
+        }
+    }
 
     #[test]
     fn no_content_ends_its_fence() {

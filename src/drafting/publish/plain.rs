@@ -23,23 +23,36 @@ pub(crate) fn title(raw: &str, headline: &str) -> String {
 pub(crate) fn inert(raw: &str) -> String {
     let line = text::line(&raw.chars().take(4_000).collect::<String>());
     let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
-    let line = line.replace("https://", "").replace("http://", "").replace("HTTPS://", "").replace("HTTP://", "");
-    let line = line.replace('[', "(").replace(']', ")").replace("***NO_CI***", "");
+    let line = without_schemes(&line).replace('[', "(").replace(']', ")").replace("NO_CI", "NO CI");
     let mut out = String::with_capacity(line.len());
-    let chars: Vec<char> = line.chars().collect();
-    for (at, &c) in chars.iter().enumerate() {
-        let next = chars.get(at + 1);
-        match c {
-            '#' if next.is_some_and(char::is_ascii_digit) => {
-                out.push_str(if out.is_empty() || out.ends_with(' ') { "no. " } else { " no. " });
-            }
+    // Looking back at what is written already, so that what is left out can't bring together what acts.
+    for c in line.chars() {
+        while c.is_alphanumeric() && out.ends_with('@') {
             // What follows a `@` is a name to GitHub; without the sign it is a word.
-            '@' if next.is_some_and(|n| n.is_alphanumeric()) => {}
-            '-' if next.is_some_and(char::is_ascii_digit) && out.to_ascii_lowercase().ends_with("gh") => out.push(' '),
-            c => out.push(c),
+            out.pop();
         }
+        if c.is_ascii_digit() && out.ends_with('#') {
+            let kept = out.trim_end_matches('#').trim_end().len();
+            out.truncate(kept);
+            out.push_str(if out.is_empty() { "no. " } else { " no. " });
+        } else if c.is_ascii_digit() && out.to_ascii_lowercase().ends_with("gh-") {
+            out.pop();
+            out.push(' ');
+        }
+        out.push(c);
     }
     out
+}
+
+/// `https://x/y` as `x/y`: without its scheme an address is no link to anybody.
+fn without_schemes(line: &str) -> String {
+    let mut line = line.to_owned();
+    while let Some(at) = line.find("://") {
+        let head = line.get(..at).unwrap_or_default();
+        let kept = head.trim_end_matches(|c: char| c.is_ascii_alphanumeric()).len();
+        line.replace_range(kept..at + "://".len(), "");
+    }
+    line
 }
 
 /// Lower-case letters, digits and hyphens, as a part of a branch name; empty when nothing is left.
@@ -74,7 +87,26 @@ pub(crate) fn branch(title: &str, short_id: &str, number: i64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::markdown::judge::inert_plain;
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn no_title_acts_and_every_branch_is_legal(pieces in prop::collection::vec(prop::sample::select(&[
+            "@octo", "@", "#1", "#", "GH-", "gh-3", "-3", "www.", "w", "://", "http://", "https://x", "hTtP://", "[skip ci]", "[", "skip ci]",
+            "***NO_CI***", " ", "\n", "/", "..", ".lock", "~", "^", ":", "\\", "x", "\u{200b}", "\u{1b}", "ü",
+        ][..]), 0..16)) {
+            let raw: String = pieces.concat();
+            let title = title(&raw, "h");
+            prop_assert_eq!(inert_plain(&title), Ok(()), "{}", &title);
+            prop_assert!((1..=MAX_TITLE).contains(&title.chars().count()) && !title.contains('\n'));
+            let branch = branch(&raw, &raw, 1);
+            prop_assert!(branch.bytes().all(|b| b.is_ascii_alphanumeric() || b"-/".contains(&b)) && !branch.contains("//"), "{}", branch);
+        }
+    }
 
     #[test]
     fn titles_do_nothing_and_fit_on_a_line() {

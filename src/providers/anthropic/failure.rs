@@ -1,6 +1,7 @@
 //! What an unsuccessful answer means: the API's error body, its status, and its error events inside a stream.
 
 use super::WHO;
+use crate::providers::error::sentence;
 use crate::providers::http::Failure;
 use crate::providers::{ProviderError, redact};
 use secrecy::SecretString;
@@ -41,26 +42,35 @@ pub(super) fn judge(failure: &Failure, key: &SecretString) -> ProviderError {
     }
     // The spending cap of a tier is a 429 that names no time to come back at.
     let no_way_back = failure.retry_after.is_none() && failure.header("x-should-retry") != Some("true");
-    if status == 402 || spend_code(&body.error) || (status == 429 && no_way_back) {
-        return ProviderError::SpendLimit { who: WHO, message: sentence(&message) };
+    // So worded for years, with status 400 and no code.
+    let no_credit = message.contains("credit balance is too low");
+    if status == 402 || no_credit || spend_code(&body.error) || (status == 429 && no_way_back) {
+        return ProviderError::SpendLimit { who: WHO, message };
     }
+    let said = sentence(&message);
     match status {
-        401 => auth(format!("{message}. Check ANTHROPIC_API_KEY (environment or secrets.env).")),
-        403 => auth(format!("{message}. The key is valid but not allowed to do this.")),
+        401 => auth(format!("{said} Check ANTHROPIC_API_KEY (environment or secrets.env).")),
+        403 => auth(format!("{said} The key is valid but not allowed to do this.")),
         404 => ProviderError::NotFound {
             what: "The model".into(),
-            advice: format!("Check `model` under [anthropic] in config.toml. Anthropic says: {message}."),
+            advice: format!("Check `model` under [anthropic] in config.toml. Anthropic says: {said}"),
             known: Vec::new(),
         },
-        413 => ProviderError::Api {
-            who: WHO,
-            status,
-            message: format!("{message}. Lower `context_tokens` under [draft]."),
-        },
+        400 if message.contains("max_tokens") => {
+            api(status, format!("{said} Lower `max_output_tokens` under [anthropic]."))
+        }
+        400 if message.contains("prompt is too long") => {
+            api(status, format!("{said} Lower `context_tokens` under [draft]."))
+        }
+        413 => api(status, format!("{said} Lower `context_tokens` under [draft].")),
         429 => ProviderError::RateLimited { who: WHO, retry_after: failure.retry_after, message },
-        529 => ProviderError::Overloaded { who: WHO, message: sentence(&message) },
-        _ => ProviderError::Api { who: WHO, status, message },
+        529 => ProviderError::Overloaded { who: WHO, message },
+        _ => api(status, message),
     }
+}
+
+fn api(status: u16, message: String) -> ProviderError {
+    ProviderError::Api { who: WHO, status, message }
 }
 
 /// An answer that is not the API's: a proxy's page, an empty body, another server.
@@ -69,14 +79,14 @@ fn without_body(failure: &Failure, key: &SecretString) -> ProviderError {
     let text = redact::message_without(&failure.body, key);
     let shown = if text.is_empty() { "no explanation".to_owned() } else { crate::domain::text::clipped(&text, 300) };
     match status {
-        401 | 403 => auth(format!("{shown}. Check ANTHROPIC_API_KEY and `base_url` under [anthropic].")),
+        401 | 403 => auth(format!("{} Check ANTHROPIC_API_KEY and `base_url` under [anthropic].", sentence(&shown))),
         404 | 300..=399 => ProviderError::config(format!(
             "There is no Messages API at the configured address (status {status}). Check `base_url` under [anthropic] in \
              config.toml: without `/v1`."
         )),
         429 => ProviderError::RateLimited { who: WHO, retry_after: failure.retry_after, message: shown },
-        529 => ProviderError::Overloaded { who: WHO, message: sentence(&shown) },
-        _ => ProviderError::Api { who: WHO, status, message: shown },
+        529 => ProviderError::Overloaded { who: WHO, message: shown },
+        _ => api(status, shown),
     }
 }
 
@@ -84,13 +94,13 @@ fn without_body(failure: &Failure, key: &SecretString) -> ProviderError {
 pub(super) fn judge_event(error: &ErrorInfo) -> ProviderError {
     let message = redact::message(&error.message);
     if spend_code(error) {
-        return ProviderError::SpendLimit { who: WHO, message: sentence(&message) };
+        return ProviderError::SpendLimit { who: WHO, message };
     }
     let status = match error.kind.as_str() {
-        "overloaded_error" => return ProviderError::Overloaded { who: WHO, message: sentence(&message) },
+        "overloaded_error" => return ProviderError::Overloaded { who: WHO, message },
         "rate_limit_error" => return ProviderError::RateLimited { who: WHO, retry_after: None, message },
         "authentication_error" | "permission_error" => return auth(message),
-        "billing_error" => return ProviderError::SpendLimit { who: WHO, message: sentence(&message) },
+        "billing_error" => return ProviderError::SpendLimit { who: WHO, message },
         "invalid_request_error" => 400,
         "not_found_error" => 404,
         "request_too_large" => 413,
@@ -107,9 +117,4 @@ fn spend_code(error: &ErrorInfo) -> bool {
 
 fn auth(message: String) -> ProviderError {
     ProviderError::Auth { who: WHO, message }
-}
-
-/// Ends with a full stop, so that another sentence can follow.
-fn sentence(message: &str) -> String {
-    if message.ends_with(['.', '!', '?', '…']) { message.to_owned() } else { format!("{message}.") }
 }

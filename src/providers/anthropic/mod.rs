@@ -1,7 +1,7 @@
 //! The Anthropic Messages API: one streamed question with a JSON schema, and the list of models.
 //!
 //! The request holds nothing that some current model refuses: no thinking or sampling parameters, no forced tool, no prefilled
-//! answer. [`wire`] knows the shapes that are sent, [`stream`] those that come back, [`failure`] what a refusal means.
+//! answer. `wire` knows the shapes that are sent, `stream` those that come back, `failure` what a refusal means.
 
 mod failure;
 mod stream;
@@ -109,6 +109,13 @@ impl Anthropic {
         prompt: &Prompt,
         on_text: &mut (dyn FnMut(&str) + Send),
     ) -> Result<Completion, ProviderError> {
+        let mut completion = self.ask(prompt, on_text).await.map_err(|e| e.hiding(&self.key))?;
+        redact::hide(&mut completion.model, &self.key);
+        redact::hide(&mut completion.request_id, &self.key);
+        Ok(completion)
+    }
+
+    async fn ask(&self, prompt: &Prompt, on_text: &mut (dyn FnMut(&str) + Send)) -> Result<Completion, ProviderError> {
         let key = self.key_header()?;
         let body = wire::request(&self.model, prompt);
         let build = |client: &Client| -> RequestBuilder {
@@ -144,13 +151,20 @@ impl Anthropic {
         });
         let mut events = bounded.eventsource();
         let mut answer = stream::Answer::new(max_output_tokens);
+        let mut begun = false;
         while let Some(event) = events.next().await {
             let event = event.map_err(stream_error)?;
+            begun = true;
             if answer.take(&event.event, &event.data, on_text)? == stream::Next::Done {
                 return answer.finish(request_id);
             }
         }
-        Err(ProviderError::Network { who: WHO, message: "the answer broke off before its end".into() })
+        if begun {
+            Err(ProviderError::Network { who: WHO, message: "the answer broke off before its end".into() })
+        } else {
+            // A page of a stranger: a captive portal, a web server at the wrong address.
+            Err(ProviderError::garbage(WHO, "its answer is not an event stream; check `base_url` under [anthropic]"))
+        }
     }
 
     /// The models this key may use, retired ones left out. The cheapest way to check a key.
@@ -161,9 +175,9 @@ impl Anthropic {
             client.get(url).query(&[("limit", "1000")]).headers(headers(&key)).timeout(SHORT_TIMEOUT)
         };
         let judge = |f: &super::http::Failure| failure::judge(f, &self.key);
-        let response = self.http.send(&Call { who: WHO, repeat: Repeat::Always, build: &build, judge: &judge }).await?;
-        let body = response.bytes().await.map_err(|e| self.http.transport_error(WHO, e))?;
-        wire::models(&body)
+        let sent = self.http.send(&Call { who: WHO, repeat: Repeat::Always, build: &build, judge: &judge }).await;
+        let body = async { sent?.bytes().await.map_err(|e| self.http.transport_error(WHO, e)) }.await;
+        body.and_then(|body| wire::models(&body)).map_err(|e| e.hiding(&self.key))
     }
 
     /// Adds what would have been right. When the list can't be had either, the error stands as it is.

@@ -14,6 +14,7 @@ use std::fs::{DirBuilder, File};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tokio_util::task::TaskTracker;
 
 /// What attributes may not do to files: run filters, change line ends or encodings. This file wins over a repository's own.
 const ATTRIBUTES: &str = "* -filter -ident -text -eol -working-tree-encoding\n";
@@ -28,6 +29,8 @@ const MAX_KNOWN: usize = 20;
 #[derive(Debug, Clone)]
 pub struct GitCache {
     dir: PathBuf,
+    /// The work trees that were made through this handle and its clones, and are not gone yet.
+    trees: TaskTracker,
 }
 
 /// What a draft starts from.
@@ -42,7 +45,13 @@ struct Base {
 impl GitCache {
     /// Keeps everything below `cache_dir`; nothing is created yet.
     pub fn new(cache_dir: PathBuf) -> Self {
-        Self { dir: cache_dir }
+        Self { dir: cache_dir, trees: TaskTracker::new() }
+    }
+
+    /// Waits until every work tree made through this handle has been removed. A dropped one is removed in the background.
+    pub async fn until_clean(&self) {
+        self.trees.close();
+        self.trees.wait().await;
     }
 
     /// Fetches a branch (`None`: the default one) and checks it out in a directory named after `work_id`; what an earlier run left
@@ -87,8 +96,9 @@ impl GitCache {
             Some(wanted) if holds(&mirror, wanted).await? => wanted.to_owned(),
             Some(_) | None => newest,
         };
-        let git_dir = add_worktree(&mirror, &root, &commit).await?;
-        let mut tree = Worktree::new(root, git_dir, address, base.branch, commit);
+        // Made first, so that what a cancelled checkout has written is removed as well.
+        let mut tree = Worktree::new(root, address, base.branch, commit, self.trees.token());
+        tree.set_git_dir(add_worktree(&mirror, tree.root(), tree.base_commit()).await?);
         let (files, left_out) = list(&tree).await?;
         tree.set_files(files, left_out);
         Ok(tree)
@@ -105,11 +115,14 @@ async fn find_base(address: &Address, wanted: Option<&str>) -> Result<Base, Prov
     let commit_of = |name: &str| pairs.iter().find(|(c, n)| *n == name && !c.starts_with("ref:")).map(|(c, _)| *c);
     let heads: Vec<&str> = pairs.iter().filter_map(|(_, n)| n.strip_prefix("refs/heads/")).collect();
     if heads.is_empty() && commit_of("HEAD").is_none() {
-        return Err(not_found(
-            &format!("A commit in {}", address.shown()),
-            "The repository is empty: commit and push something first.",
-            &[],
-        ));
+        // A web page at that address looks to git like an old server with nothing to offer.
+        let advice = if address.is_local() {
+            "The repository is empty: commit something first."
+        } else {
+            "The repository is empty: commit and push something first. If it is not, something else than a git server answers \
+             there: check `server_url` under [github] in config.toml."
+        };
+        return Err(not_found(&format!("A commit in {}", address.shown()), advice, &[]));
     }
     let default = pairs.iter().find(|(_, n)| *n == "HEAD").and_then(|(c, _)| c.strip_prefix("ref: refs/heads/"));
     let name = match (wanted, default) {

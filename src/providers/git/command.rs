@@ -236,7 +236,14 @@ pub(super) fn complaint(stderr: &str) -> String {
     let lines: Vec<&str> = stderr.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
     let chosen: Vec<&str> = lines.iter().copied().filter(marked).collect();
     let chosen = if chosen.is_empty() { lines } else { chosen };
-    if chosen.is_empty() { "it gave no reason".to_owned() } else { chosen.join("\n") }
+    // One line, without the words that only say that it is a complaint.
+    let plain =
+        |l: &&str| l.trim_start_matches("fatal: ").trim_start_matches("error: ").trim_end_matches('.').to_owned();
+    if chosen.is_empty() {
+        "it gave no reason".to_owned()
+    } else {
+        chosen.iter().map(plain).collect::<Vec<_>>().join("; ")
+    }
 }
 
 /// The NUL-separated pieces of a `-z` output.

@@ -1,7 +1,7 @@
 //! Repositories, by way of the `git` command: fetched into a cache, changed in a work tree of their own, pushed as a branch.
 //!
-//! [`GitCache`] keeps one bare mirror for each remote and makes a [`Worktree`] for each run. [`command`] is the one place that
-//! starts git, [`remote`] the one that knows addresses and tokens, [`beneath`] the one that touches files. The user's own
+//! [`GitCache`] keeps one bare mirror for each remote and makes a [`Worktree`] for each run. `command` is the one place that
+//! starts git, `remote` the one that knows addresses and tokens, `beneath` the one that touches files. The user's own
 //! checkout is only ever read from, and given a new branch.
 
 mod beneath;

@@ -5,6 +5,7 @@
 
 use super::Remote;
 use super::command::{Git, Output, REMOTE, complaint};
+use crate::providers::error::sentence;
 use crate::providers::{ProviderError, redact};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
@@ -19,7 +20,7 @@ pub(crate) const TOKEN_VARIABLE: &str = "PATCHWORK_GIT_TOKEN";
 const HELPER: &str =
     r#"!f() { test "$1" = get && printf 'username=x-access-token\npassword=%s\n' "$PATCHWORK_GIT_TOKEN"; }; f"#;
 
-const WHO: &str = "The git server";
+const WHO: &str = "the git server";
 
 /// A remote that was looked at: it can be given to git.
 #[derive(Debug, Clone)]
@@ -111,6 +112,14 @@ impl Address {
         }
     }
 
+    /// An error without the token, should the server have sent it back.
+    pub(super) fn hiding(&self, error: ProviderError) -> ProviderError {
+        match &self.token {
+            Some((_, token)) => error.hiding(token),
+            None => error,
+        }
+    }
+
     /// Checks how a call that went there ended.
     pub(super) fn judge(&self, subcommand: &'static str, output: Output) -> Result<Vec<u8>, ProviderError> {
         if output.success { Ok(output.stdout) } else { Err(self.failure(subcommand, &output.stderr)) }
@@ -134,7 +143,7 @@ impl Address {
                 } else {
                     "Set GITHUB_TOKEN, or check your ssh key or credential helper."
                 };
-                ProviderError::Auth { who: WHO, message: format!("{message}. {advice}") }
+                ProviderError::Auth { who: WHO, message: format!("{} {advice}", sentence(&message)) }
             }
             Kind::Unreachable => ProviderError::Network { who: WHO, message },
             Kind::Other => ProviderError::git(subcommand, message),
@@ -187,6 +196,11 @@ impl Kind {
             "network is unreachable",
             "no route to host",
             "operation too slow",
+            "empty reply",
+            "rpc failed",
+            "recv failure",
+            "unexpected disconnect",
+            "unexpected eof",
             "early eof",
             "certificate",
             "ssl",
@@ -268,6 +282,8 @@ mod tests {
             ("fatal: could not read Username for 'https://x': terminal prompts disabled", Kind::Forbidden),
             ("fatal: unable to access 'https://x/': Could not resolve host: x", Kind::Unreachable),
             ("fatal: the remote end hung up unexpectedly", Kind::Unreachable),
+            ("fatal: unable to access 'https://x/': Empty reply from server", Kind::Unreachable),
+            ("error: RPC failed; curl 56 Recv failure: Connection reset by peer", Kind::Unreachable),
             ("error: object file is empty", Kind::Other),
         ] {
             assert_eq!(Kind::of(text), kind, "{text}");

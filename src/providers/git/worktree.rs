@@ -9,10 +9,12 @@ use super::command::{Git, pieces};
 use super::remote::Address;
 use crate::domain::change::{Existing, Plan, RepoPath};
 use crate::domain::time::Millis;
+use crate::providers::error::sentence;
 use crate::providers::{ProviderError, redact};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 const LINK: u32 = 0o120_000;
 const SUBMODULE: u32 = 0o160_000;
@@ -34,6 +36,8 @@ pub struct Worktree {
     special: BTreeMap<RepoPath, u32>,
     left_out: usize,
     made: Mutex<Made>,
+    /// Tells the cache that this work tree is still there.
+    token: TaskTrackerToken,
 }
 
 /// What this run has made.
@@ -46,9 +50,22 @@ struct Made {
 }
 
 impl Worktree {
-    pub(super) fn new(root: PathBuf, git_dir: PathBuf, address: Address, branch: String, commit: String) -> Self {
+    /// Of a directory that is about to be made.
+    pub(super) fn new(
+        root: PathBuf,
+        address: Address,
+        branch: String,
+        commit: String,
+        token: TaskTrackerToken,
+    ) -> Self {
         let (files, special, left_out, made) = (Vec::new(), BTreeMap::new(), 0, Mutex::default());
-        Self { root, git_dir, address, branch, commit, files, special, left_out, made }
+        let git_dir = PathBuf::new();
+        Self { root, git_dir, address, branch, commit, files, special, left_out, made, token }
+    }
+
+    /// Where git keeps this work tree's state.
+    pub(super) fn set_git_dir(&mut self, git_dir: PathBuf) {
+        self.git_dir = git_dir;
     }
 
     pub(super) fn set_files(&mut self, files: Vec<TrackedFile>, left_out: usize) {
@@ -93,16 +110,29 @@ impl Worktree {
         match self.special.get(path) {
             Some(&LINK) => Existing::Opaque("it is a symbolic link"),
             Some(_) => Existing::Opaque("it is a submodule"),
-            None if self.inside_special(path) => Existing::Opaque("it is inside a submodule or behind a symbolic link"),
-            None => beneath::read(&self.root, path),
+            None if path.above().any(|above| self.special.contains_key(&above)) => {
+                Existing::Opaque("it is inside a submodule or behind a symbolic link")
+            }
+            None => match beneath::read(&self.root, path) {
+                Existing::Missing if self.has_twin(path) => Existing::Opaque(
+                    "there is a file or directory whose name differs only in case, and some systems can't hold both",
+                ),
+                existing => existing,
+            },
         }
     }
 
-    fn inside_special(&self, path: &RepoPath) -> bool {
-        let ends = path.as_str().match_indices('/').map(|(at, _)| at);
-        ends.filter_map(|at| path.as_str().get(..at))
-            .filter_map(|above| RepoPath::parse(above).ok())
-            .any(|above| self.special.contains_key(&above))
+    /// Whether a file of the commit, or a directory it is in, has this path or one above it in another spelling. Asked only for
+    /// paths that are not there, so a large repository is seldom looked through.
+    fn has_twin(&self, path: &RepoPath) -> bool {
+        let parts: Vec<&str> = path.as_str().split('/').collect();
+        let is_twin = |file: &TrackedFile| {
+            let pairs = file.path.as_str().split('/').zip(&parts);
+            let spelled_otherwise = |(a, b): (&str, &&str)| (a != *b).then(|| a.to_lowercase() == b.to_lowercase());
+            // The first part that is not the same decides: beyond it the paths have nothing to do with each other.
+            pairs.into_iter().find_map(spelled_otherwise) == Some(true)
+        };
+        self.files.iter().any(is_twin)
     }
 
     /// Writes a plan. Deletions go first, so that a directory can become a file.
@@ -234,20 +264,33 @@ impl Worktree {
             return Ok(());
         }
         let report = String::from_utf8_lossy(&output.stdout);
-        let Some(rejection) = report.lines().find_map(|l| l.strip_prefix('!')) else {
-            return Err(self.address.failure("push", &output.stderr));
-        };
-        if self.remote_branch(&target).await?.as_deref() == Some(commit.as_str()) {
-            return Ok(());
+        let rejection = report.lines().find_map(|l| l.strip_prefix('!'));
+        match self.remote_branch(&target).await {
+            // It got through, now or before, whatever was heard of it.
+            Ok(Some(there)) if there == commit => return Ok(()),
+            // Without a rejection the first complaint says more than a second one would.
+            Err(again) if rejection.is_some() => return Err(again),
+            Ok(_) | Err(_) => {}
         }
+        match rejection {
+            Some(rejection) => Err(self.address.hiding(self.rejected(branch, rejection, &output.stderr))),
+            None => Err(self.address.failure("push", &output.stderr)),
+        }
+    }
+
+    /// What a rejection of our branch means.
+    fn rejected(&self, branch: &str, rejection: &str, stderr: &str) -> ProviderError {
         if rejection.contains("stale info") || rejection.contains("already exists") {
-            let message =
-                format!("the branch `{branch}` exists already in {}: it is left as it is", self.address.shown());
-            return Err(ProviderError::git("push", message));
+            let place = self.address.shown();
+            let message = format!("the branch `{branch}` exists already in {place}: it is left as it is. Draft again");
+            return ProviderError::git("push", message);
         }
         let reason = rejection.rsplit('\t').next().unwrap_or(rejection);
-        let said = output.stderr.lines().filter(|l| l.starts_with("remote:")).collect::<Vec<_>>().join("\n");
-        Err(ProviderError::git("push", format!("{reason}\n{said}")))
+        let said: Vec<&str> = stderr.lines().filter_map(|l| l.strip_prefix("remote:")).map(str::trim).collect();
+        let said = said.join(" ");
+        let server = if said.trim().is_empty() { String::new() } else { format!(": {}", said.trim()) };
+        let refused = sentence(&format!("the server refused the branch {reason}{server}"));
+        ProviderError::git("push", format!("{refused} Its rules must allow new branches below `patchwork/`"))
     }
 
     async fn remote_branch(&self, full_name: &str) -> Result<Option<String>, ProviderError> {
@@ -276,8 +319,12 @@ impl Drop for Worktree {
         if root.as_os_str().is_empty() {
             return;
         }
+        let token = self.token.clone();
         let remove = move || {
-            if let Err(error) = std::fs::remove_dir_all(&root) {
+            let _removing = token;
+            if let Err(error) = std::fs::remove_dir_all(&root)
+                && error.kind() != std::io::ErrorKind::NotFound
+            {
                 tracing::warn!(path = %root.display(), %error, "a work tree is left behind");
             }
         };

@@ -1,6 +1,7 @@
 //! What GitHub's refusals mean: limits and permissions behind one status, and the kinds of 422 for a pull request.
 
 use super::{NewPullRequest, WHO};
+use crate::providers::error::sentence;
 use crate::providers::http::Failure;
 use crate::providers::{ProviderError, redact};
 use secrecy::SecretString;
@@ -118,12 +119,13 @@ fn by_status(failure: &Failure, what: &str, message: String) -> ProviderError {
     {
         return limited;
     }
+    let said = sentence(&message);
     match status {
-        401 => auth(format!("{message}. GITHUB_TOKEN is wrong, expired or revoked.")),
+        401 => auth(format!("{said} GITHUB_TOKEN is wrong, expired or revoked.")),
         403 if failure.header("x-github-sso").is_some() => auth(format!(
-            "{message}. The organisation asks for single sign-on: authorise the token for it under GitHub's token settings."
+            "{said} The organisation asks for single sign-on: authorise the token for it under GitHub's token settings."
         )),
-        403 => auth(format!("{message}. {}", needed_permission(failure))),
+        403 => auth(format!("{said} {}", needed_permission(failure))),
         404 => ProviderError::NotFound {
             what: redact::message(what),
             advice: "It does not exist, or GITHUB_TOKEN may not see it: check the name and the token's repositories."

@@ -1,7 +1,7 @@
 //! GitHub's REST API, as far as publishing a draft needs it: a repository's facts, and pull requests.
 //!
 //! Works against GitHub Enterprise by its base URL. Only reads are repeated blindly: when it is unknown whether a pull request
-//! was created, it is looked up before another is asked for. [`failure`] tells GitHub's many refusals apart.
+//! was created, it is looked up before another is asked for. `failure` tells GitHub's many refusals apart.
 
 mod failure;
 mod wire;
@@ -76,7 +76,7 @@ impl Github {
     pub async fn repository(&self, slug: &str) -> Result<RepoInfo, ProviderError> {
         let path = repo_path(slug)?;
         let response = self.get(&path, &[], &format!("The repository {slug}")).await?;
-        wire::repository(&self.body(response).await?)
+        self.read(response, wire::repository).await
     }
 
     /// Opens a pull request, or returns the one that is open already for the same branches.
@@ -129,7 +129,7 @@ impl Github {
         let judge = |f: &Failure| failure::judge(f, &what, &self.token);
         let sent = self.http.send(&Call { who: WHO, repeat: Repeat::WhenRefused, build: &build, judge: &judge }).await;
         let response = sent.map_err(failure::rejection)?;
-        Ok(wire::pull_request(&self.body(response).await?)?)
+        Ok(self.read(response, wire::pull_request).await?)
     }
 
     /// The open pull request for these two branches of one repository.
@@ -140,14 +140,14 @@ impl Github {
         let query = [("state", "open"), ("head", qualified.as_str()), ("base", base), ("per_page", "100")];
         let response = self.get(&path, &query, &format!("The repository {slug}")).await?;
         // GitHub passes over a `head` that it doesn't like and lists everything, so each one is looked at.
-        let all = wire::pull_requests(&self.body(response).await?)?;
+        let all = self.read(response, wire::pull_requests).await?;
         Ok(all.into_iter().find(|pr| pr.head_ref == head && pr.base_ref == base).map(wire::ListedPull::into_inner))
     }
 
     pub async fn pull_request(&self, slug: &str, number: u64) -> Result<PullRequest, ProviderError> {
         let path = format!("{}/pulls/{number}", repo_path(slug)?);
         let response = self.get(&path, &[], &format!("The pull request {slug}#{number}")).await?;
-        wire::pull_request(&self.body(response).await?)
+        self.read(response, wire::pull_request).await
     }
 
     async fn get(&self, path: &str, query: &[(&str, &str)], what: &str) -> Result<Response, ProviderError> {
@@ -169,8 +169,14 @@ impl Github {
         format!("{}{path}", self.api_url)
     }
 
-    async fn body(&self, response: Response) -> Result<bytes::Bytes, ProviderError> {
-        response.bytes().await.map_err(|e| self.http.transport_error(WHO, e))
+    /// Reads an answer. What is wrong with one may be quoted from it, so the token is hidden there, too.
+    async fn read<T>(
+        &self,
+        response: Response,
+        parse: fn(&[u8]) -> Result<T, ProviderError>,
+    ) -> Result<T, ProviderError> {
+        let body = response.bytes().await.map_err(|e| self.http.transport_error(WHO, e))?;
+        parse(&body).map_err(|e| e.hiding(&self.token))
     }
 
     fn auth_header(&self) -> Result<HeaderValue, ProviderError> {

@@ -76,7 +76,7 @@ async fn a_new_executable_stays_executable() {
 async fn every_way_to_fail_is_said_in_words_and_leaves_nothing() {
     for (script, words) in [
         ("echo I looked around", "changed nothing and says: I looked around"),
-        ("echo could not log in; exit 3", "exit code 3; its last words: could not log in"),
+        ("echo could not log in; exit 3", "exit code 3. Its last words: could not log in."),
         ("kill -9 $$", "signal 9"),
         ("echo x > .github/workflows/ci.yml", "CI"),
         ("echo K=1 > .env.local", "secrets"),

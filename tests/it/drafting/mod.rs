@@ -1,7 +1,18 @@
 //! The draft pipeline through its public door, with real git repositories in temporary directories.
 
 mod command;
+mod control;
+mod hostile_answer;
+mod hostile_report;
+mod hostile_repository;
+mod hub_faults;
+mod killed;
+mod model_faults;
 mod ranking;
+mod repair;
+mod resume;
+mod secrets;
+mod whole;
 
 use futures::future::BoxFuture;
 use patchwork::config::{Config, Repository, Secrets, Source};
@@ -12,7 +23,7 @@ use patchwork::domain::note::Note;
 use patchwork::domain::time::Millis;
 use patchwork::drafting::{self, Artifact, DraftError, Job, Reporter, Saved, SavedChange, Stop, Tools};
 use patchwork::protocol::read::{Detail, RankedFile};
-use patchwork::providers::Http;
+use patchwork::providers::{GitCache, Http};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -104,6 +115,7 @@ impl Bench {
             http: Http::new(),
             config: Arc::new(self.config.clone()),
             secrets: Arc::new(self.secrets.clone()),
+            git: GitCache::new(self.cache()),
             cache_dir: self.cache(),
         }
     }
@@ -227,6 +239,7 @@ impl Reporter for Recorder {
         self.note(|told| match artifact {
             Artifact::Base { commit } => told.base = Some(commit),
             Artifact::Files(files) => told.files = files,
+            Artifact::Answer(_) => {}
             Artifact::Change(change) => told.change = Some(change),
             Artifact::Diff(diff) => told.diff = diff,
             Artifact::Usage(usage) => told.usage = Some(usage),
@@ -235,6 +248,6 @@ impl Reporter for Recorder {
     }
 
     fn progress(&self, _stage: Stage, _bytes: i64, tail: &str) {
-        self.told.lock().unwrap().tail = tail.to_owned();
+        tail.clone_into(&mut self.told.lock().unwrap().tail);
     }
 }

@@ -24,6 +24,8 @@ async fn what_is_saved_is_shown_and_keys_are_masked() {
     let shown = door.get("/api/settings").await;
     let json = shown.json();
     assert_eq!((&json["github_repo"], &json["default_branch"]), (&json!("o/r"), &json!("dev")));
+    let drafter = put(&door, json!({"llm_provider": "command", "llm_model": "m-1"})).await.json();
+    assert_eq!((&drafter["llm_provider"], &drafter["llm_model"]), (&json!("command"), &json!("m-1")));
     assert_eq!(json["anthropic_api_key"], "****abcd");
     for body in [&saved.body, &shown.body] {
         assert!(!body.contains("1234"), "{body}");

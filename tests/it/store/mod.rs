@@ -88,6 +88,51 @@ async fn what_a_crash_left_unindexed_is_found_after_the_next_start() {
     assert_eq!(page.rows[0].id, id);
 }
 
+/// A page speaks for everything up to its number. Were a search blind to what is not indexed yet, the screen that asks in that moment would
+/// miss a report for ever: the page does not have it, and its event is older than the page.
+#[tokio::test]
+async fn a_search_sees_what_the_index_has_yet_to_take_in() {
+    let t = TestEngine::open().await;
+    let known = record(&t.engine, json!({"what_i_needed": "a walrus", "what_i_tried": "t"})).await;
+    t.engine.until_indexed().await;
+    // Behind the writer's back, hence unindexed until something is written.
+    let path = t.dir.path().join("feedback.db");
+    let conn = Connection::open(&path).unwrap();
+    conn.execute_batch(
+        "INSERT INTO feedback (id, received_at, server_name, gap_type, gap_type_raw, resolution_raw, what_i_needed, what_i_tried,
+                               suggestion, user_goal, tools_available, extra, has_suggestion)
+             SELECT 'copy', received_at, server_name, gap_type, gap_type_raw, resolution_raw, what_i_needed, what_i_tried,
+                    suggestion, user_goal, tools_available, extra, has_suggestion FROM feedback;
+         INSERT INTO events (at, kind, door, actor, made, feedback_n, text)
+             SELECT 0, 'feedback_recorded', 'cli', '', 'feedback:copy', n, '' FROM feedback WHERE id = 'copy';
+         INSERT INTO notes (id, feedback_n, at, author, content)
+             SELECT 'note', n, 0, '', 'or a seal' FROM feedback WHERE id <> 'copy';
+         UPDATE feedback SET note_count = 1 WHERE id <> 'copy';
+         INSERT INTO events (at, kind, door, actor, made, feedback_n, text)
+             SELECT 0, 'note_added', 'cli', '', 'note:note', n, '' FROM feedback WHERE id <> 'copy'",
+    )
+    .unwrap();
+    for (filter, wanted) in [
+        ("walrus", vec!["copy", known.as_str()]),
+        ("walrus sort:oldest", vec![known.as_str(), "copy"]),
+        ("seal", vec![known.as_str()]),
+        ("-seal", vec!["copy"]),
+    ] {
+        let request = PageRequest::first(Filter::parse(filter).unwrap(), 10);
+        let page = t.engine.page(request.clone()).await.unwrap();
+        assert_eq!(page.rows.iter().map(|r| r.id.as_str()).collect::<Vec<_>>(), wanted, "{filter}");
+        let list = t.engine.list(request).await.unwrap();
+        assert_eq!(list.rows.iter().map(|d| d.feedback.id.as_str()).collect::<Vec<_>>(), wanted, "{filter}");
+    }
+    // A page at a time.
+    let mut request = PageRequest::first(Filter::parse("walrus").unwrap(), 1);
+    let first = t.engine.page(request.clone()).await.unwrap();
+    request.after = first.next;
+    let second = t.engine.page(request).await.unwrap();
+    assert_eq!((first.rows[0].id.as_str(), second.rows[0].id.as_str()), ("copy", known.as_str()));
+    assert_eq!((first.next.is_some(), second.next), (true, None));
+}
+
 #[tokio::test]
 async fn a_database_locked_by_another_process_is_a_sentence_and_no_loss() {
     let t = TestEngine::open().await;

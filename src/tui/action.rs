@@ -1,0 +1,64 @@
+//! What the user wants, as a closed list: the vocabulary of `assets/keymap.toml` and of `[ui.keys]` in the settings.
+//!
+//! A key press becomes an [`Action`] in [`super::keymap`] and nowhere else, so the help, the footer and the settings can't disagree with what
+//! a key does.
+
+use crate::domain::feedback::word_enum;
+use serde::{Deserialize, Serialize};
+
+word_enum! {
+    /// An intent, named as the user would say it.
+    Action {
+        Quit = "quit",
+        /// Quit, from wherever the cursor is.
+        Interrupt = "interrupt",
+        Suspend = "suspend",
+        Help = "help",
+        CloseHelp = "close_help",
+        Theme = "theme",
+        Inbox = "inbox",
+        Drafts = "drafts",
+        NextView = "next_view",
+        Down = "down",
+        Up = "up",
+        HalfPageDown = "half_page_down",
+        HalfPageUp = "half_page_up",
+        Top = "top",
+        Bottom = "bottom",
+        Open = "open",
+        Back = "back",
+        Filter = "filter",
+        AcceptFilter = "accept_filter",
+        LeaveFilter = "leave_filter",
+        Complete = "complete",
+        HideReviewed = "hide_reviewed",
+        Review = "review",
+        Select = "select",
+        Undo = "undo",
+        Note = "note",
+        NoteInEditor = "note_in_editor",
+        SaveNote = "save_note",
+        LeaveNote = "leave_note",
+        Draft = "draft",
+        Redraft = "redraft",
+        Cancel = "cancel",
+        OpenLink = "open_link",
+        Copy = "copy",
+        Yes = "yes",
+        No = "no",
+    }
+}
+
+word_enum! {
+    /// Where the keys go: which pane has them, or what lies over the panes.
+    Context {
+        List = "list",
+        Detail = "detail",
+        Drafts = "drafts",
+        Run = "run",
+        Note = "note",
+        Filter = "filter",
+        Help = "help",
+        Confirm = "confirm",
+    }
+}

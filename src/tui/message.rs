@@ -1,0 +1,109 @@
+//! What comes into the screen ([`Msg`]) and what goes out of it ([`Effect`]), as plain data: `update` maps the one to the other and does
+//! nothing else, so whole sessions can be tested without a terminal, a clock or an engine.
+
+use super::mirror::Side;
+use crate::domain::filter::Filter;
+use crate::domain::id::{CommandId, DraftId, FeedbackId};
+use crate::protocol::read::{Detail, DraftDetail, Facets, Page, PageRequest, Row, Snapshot, Stats};
+use crate::protocol::{Command, Receipt, Refusal, Seq, Signal};
+use crossterm::event::{KeyEvent, MouseEvent};
+
+/// Everything that can happen to the screen.
+#[expect(clippy::large_enum_variant, reason = "a few messages a second, each moved a handful of times")]
+#[derive(Debug, Clone, PartialEq)]
+pub enum Msg {
+    Key(KeyEvent),
+    Paste(String),
+    Mouse(MouseEvent),
+    Resize(u16, u16),
+    Signal(Signal),
+    Answer(Answer),
+    /// Labels and durations may have changed.
+    Tick,
+}
+
+/// What came of an [`Effect`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// `filter` and `generation` are those of the request.
+    Snapshot {
+        generation: u64,
+        filter: Filter,
+        result: Result<Snapshot, Refusal>,
+    },
+    Page {
+        generation: u64,
+        filter: Filter,
+        side: Side,
+        result: Result<Page<Row>, Refusal>,
+    },
+    Feedback {
+        id: FeedbackId,
+        result: Result<Detail, Refusal>,
+    },
+    Draft {
+        id: DraftId,
+        result: Result<DraftDetail, Refusal>,
+    },
+    Stats(Result<Stats, Refusal>),
+    Facets(Result<Facets, Refusal>),
+    Submitted {
+        id: CommandId,
+        result: Result<Receipt, Refusal>,
+    },
+    /// The text that came back from `$EDITOR`, or why none did.
+    Edited {
+        feedback: FeedbackId,
+        result: Result<String, String>,
+    },
+    /// A browser was started for the link, or not.
+    Opened {
+        link: String,
+        result: Result<(), String>,
+    },
+    /// The ingest server ended.
+    IngestStopped(String),
+}
+
+/// Something to be done outside.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Read a snapshot, then follow the log from there.
+    Begin {
+        generation: u64,
+        request: PageRequest,
+    },
+    Watch {
+        after: Seq,
+    },
+    ReadPage {
+        generation: u64,
+        filter: Filter,
+        side: Side,
+        request: PageRequest,
+    },
+    ReadFeedback(FeedbackId),
+    ReadDraft(DraftId),
+    ReadStats,
+    ReadFacets,
+    Submit {
+        id: CommandId,
+        command: Command,
+    },
+    /// Keep a half-typed note on disk; blank text forgets it.
+    KeepUnsaved {
+        feedback: FeedbackId,
+        text: String,
+    },
+    /// Put text on the clipboard of the terminal at the user's end of the line.
+    Copy(String),
+    OpenLink(String),
+    /// Give the terminal to `$EDITOR`, beginning with `text`.
+    Edit {
+        feedback: FeedbackId,
+        title: String,
+        text: String,
+    },
+    Suspend,
+    Quit,
+}

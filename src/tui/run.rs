@@ -1,0 +1,209 @@
+//! The loop: waits for a message, lets `update` have it, carries out what comes of it, draws when something has changed. Whatever has
+//! arrived meanwhile is taken before drawing, so a slow line sees fewer frames and never old ones.
+
+use super::editor::edit;
+use super::effect::Effects;
+use super::input::Input;
+use super::keymap::{Keymap, KeymapError};
+use super::message::{Answer, Effect, Msg};
+use super::model::{Ingest, Model, Start};
+use super::terminal::{self, Screen};
+use super::theme::{Shade, Theme};
+use super::unsaved::UnsavedNotes;
+use super::update;
+use crate::client::{EngineHandle, new_command_id};
+use crate::config::{ThemeChoice, UiConfig, process_vars};
+use crate::domain::text;
+use crate::domain::time::Millis;
+use crate::protocol::Actor;
+use rustix::process::Signal;
+use std::io;
+use std::path::PathBuf;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+/// Messages on their way to the screen; senders wait when it is full.
+const MESSAGES: usize = 1024;
+/// Messages taken before a frame is due, so that a flood can't keep the screen from being drawn.
+const BATCH: usize = 4096;
+
+/// What a screen is made of.
+#[derive(Debug)]
+pub struct Options {
+    pub engine: EngineHandle,
+    pub actor: Actor,
+    pub ui: UiConfig,
+    /// Unsaved notes and panic reports go here.
+    pub state_dir: PathBuf,
+    pub ingest: Ingest,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum TuiError {
+    #[error(transparent)]
+    Keys(#[from] KeymapError),
+    #[error("the terminal: {0}")]
+    Terminal(#[from] io::Error),
+    #[error("{path}: {source}: unsaved notes are kept there, so it must be a directory that can be written")]
+    State { path: PathBuf, source: io::Error },
+}
+
+/// Runs until the user quits, `stop` resolves or the terminal is gone. `ingest_ended` resolves when no more reports are taken, with the
+/// reason.
+pub async fn run(
+    options: Options,
+    stop: impl Future<Output = ()>,
+    ingest_ended: impl Future<Output = String>,
+) -> Result<(), TuiError> {
+    // All that can be wrong with the settings is said before the screen is touched.
+    let keymap = Arc::new(Keymap::new(&options.ui.keys)?);
+    let dir = options.state_dir.join("unsaved");
+    let (notes, unsaved) = UnsavedNotes::open(&dir).map_err(|source| TuiError::State { path: dir, source })?;
+    terminal::on_panic(options.state_dir.clone());
+
+    let (background, typed) = match options.ui.theme {
+        ThemeChoice::Auto => terminal::background()?,
+        ThemeChoice::Dark | ThemeChoice::Light => (None, Vec::new()),
+    };
+    let colours = process_vars("NO_COLOR").is_none_or(|value| value.is_empty());
+    let theme = Theme::new(Shade::choose(options.ui.theme, background), colours);
+    let screen = Screen::enter(options.ui.mouse)?;
+    let model = Model::new(Start {
+        now: now(),
+        size: screen.size()?,
+        keymap,
+        theme,
+        ingest: options.ingest,
+        unsaved,
+        id_prefix: new_command_id().to_string(),
+    });
+    let (sender, messages) = mpsc::channel(MESSAGES);
+    let effects = Effects::new(options.engine, options.actor, sender, notes);
+    let mut app = App { model, screen, effects, messages, input: Some(Input::new(&typed)), quit: false };
+    Ok(app.run(pin!(stop), pin!(ingest_ended)).await?)
+}
+
+fn now() -> Millis {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+struct App {
+    model: Model,
+    screen: Screen,
+    effects: Effects,
+    messages: mpsc::Receiver<Msg>,
+    /// `None` while an editor has the keys: two readers would share them out at random.
+    input: Option<Input>,
+    quit: bool,
+}
+
+impl App {
+    async fn run(
+        &mut self,
+        mut stop: Pin<&mut impl Future<Output = ()>>,
+        mut ingest_ended: Pin<&mut impl Future<Output = String>>,
+    ) -> io::Result<()> {
+        let first = update::begin(&mut self.model);
+        self.carry_out(first).await?;
+        let mut taking = true;
+        let mut suspend = signal(SignalKind::from_raw(Signal::TSTP.as_raw()))?;
+        let mut resume = signal(SignalKind::from_raw(Signal::CONT.as_raw()))?;
+        let mut gone = pin!(terminal::gone());
+        while !self.quit {
+            self.screen.draw(&self.model)?;
+            let tick = self.tick();
+            let input = self.input.get_or_insert_with(|| Input::new(&[]));
+            let message = tokio::select! {
+                message = input.next() => message,
+                message = self.messages.recv() => message,
+                () = tick => Some(Msg::Tick),
+                why = &mut ingest_ended, if taking => {
+                    taking = false;
+                    Some(Msg::Answer(Answer::IngestStopped(why)))
+                }
+                // From outside: the key is read as a key.
+                _ = suspend.recv() => {
+                    self.carry_out(vec![Effect::Suspend]).await?;
+                    continue;
+                }
+                _ = resume.recv() => {
+                    self.screen.take_back()?;
+                    continue;
+                }
+                () = &mut gone => None,
+                () = &mut stop => None,
+            };
+            // Asked to stop, or nobody is at the terminal any more.
+            let Some(message) = message else { return Ok(()) };
+            self.take(message).await?;
+            self.take_waiting().await?;
+        }
+        Ok(())
+    }
+
+    /// Resolves when a label on the screen is due to change.
+    fn tick(&self) -> impl Future<Output = ()> + use<> {
+        let at = update::next_tick(&self.model);
+        let wait = at.map(|at| Duration::from_millis(u64::try_from(at.0 - now().0).unwrap_or(0).max(10)));
+        async move {
+            match wait {
+                Some(wait) => tokio::time::sleep(wait).await,
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    async fn take_waiting(&mut self) -> io::Result<()> {
+        for _ in 0..BATCH {
+            let typed = match &mut self.input {
+                Some(input) => input.now().await,
+                None => None,
+            };
+            let Some(message) = typed.or_else(|| self.messages.try_recv().ok()) else { return Ok(()) };
+            if self.quit {
+                return Ok(());
+            }
+            self.take(message).await?;
+        }
+        Ok(())
+    }
+
+    async fn take(&mut self, message: Msg) -> io::Result<()> {
+        self.model.now = now();
+        let effects = update::update(&mut self.model, message);
+        self.carry_out(effects).await
+    }
+
+    async fn carry_out(&mut self, effects: Vec<Effect>) -> io::Result<()> {
+        for effect in effects {
+            match self.effects.carry_out(effect) {
+                Some(Effect::Copy(text)) => Screen::copy(&text)?,
+                Some(Effect::Edit { feedback, title, text: begun }) => {
+                    let title = text::clipped(&title, 80);
+                    let result = self.lend(|| edit(&title, &begun)).await?.map_err(|e| e.to_string());
+                    Box::pin(self.take(Msg::Answer(Answer::Edited { feedback, result }))).await?;
+                }
+                Some(Effect::Suspend) => self.lend(terminal::stop).await??,
+                Some(Effect::Quit) => self.quit = true,
+                Some(_) | None => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets something else have the terminal.
+    async fn lend<T>(&mut self, during: impl FnOnce() -> T) -> io::Result<T> {
+        // Its reader thread must be gone before anybody else reads keys; dropping it wakes and ends it.
+        self.input = None;
+        // The editor may take minutes; the other tasks must not wait for it.
+        let result = tokio::task::block_in_place(|| self.screen.lend(during))?;
+        let (width, height) = self.screen.size()?;
+        let effects = update::update(&mut self.model, Msg::Resize(width, height));
+        Box::pin(self.carry_out(effects)).await?;
+        Ok(result)
+    }
+}

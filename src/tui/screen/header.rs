@@ -1,0 +1,58 @@
+//! The first line: where one is, how much there is, whether reports come in.
+
+use super::super::model::{Ingest, Model, View};
+use super::super::widget::fit;
+use crate::domain::text;
+use ratatui::Frame;
+use ratatui::layout::{Alignment, Rect};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Paragraph;
+use unicode_width::UnicodeWidthStr;
+
+pub fn render(frame: &mut Frame<'_>, area: Rect, model: &Model) {
+    let left = tabs(model, area.width >= 60);
+    let room = usize::from(area.width).saturating_sub(left.width() + 2);
+    let right = state(model, room);
+    frame.render_widget(Paragraph::new(left), area);
+    frame.render_widget(Paragraph::new(right).alignment(Alignment::Right), area);
+}
+
+fn tabs(model: &Model, named: bool) -> Line<'static> {
+    let theme = &model.theme;
+    let mut spans = Vec::new();
+    if named {
+        spans.push(Span::styled("Patchwork  ", theme.title));
+    }
+    let running = model.running();
+    let drafts = if running > 0 { format!("3 Drafts ({running})") } else { "3 Drafts".to_owned() };
+    for (view, title) in [(View::Inbox, "1 Inbox".to_owned()), (View::Drafts, drafts)] {
+        let style = if model.view == view { theme.tab_active } else { theme.tab };
+        spans.push(Span::styled(title, style));
+        spans.push(Span::raw("  "));
+    }
+    Line::from(spans)
+}
+
+/// The longest of a few wordings that fits. A server that takes no reports is said first, whatever the width.
+fn state(model: &Model, room: usize) -> Line<'static> {
+    let theme = &model.theme;
+    let (unreviewed, total) = (model.stats.unreviewed, model.stats.total);
+    let counts =
+        [format!("{unreviewed} unreviewed of {total}"), format!("{unreviewed} of {total}"), format!("{unreviewed}")];
+    let (dot, style, wheres) = match &model.ingest {
+        Ingest::At(address) => ("●", theme.good, [format!("reports at {address}"), address.clone(), String::new()]),
+        Ingest::Off(why) => {
+            ("○", theme.bad, [text::line(why), "not taking reports".to_owned(), "no reports".to_owned()])
+        }
+    };
+    for (count, place) in [(0, 0), (0, 1), (1, 1), (1, 2), (2, 2)] {
+        let (count, place) = (&counts[count], &wheres[place]);
+        if count.width() + place.width() + 5 <= room {
+            return Line::from(vec![
+                Span::styled(format!("{count}  "), theme.text),
+                Span::styled(format!("{dot} {place}"), style),
+            ]);
+        }
+    }
+    Line::styled(fit::cut(dot, room), style)
+}

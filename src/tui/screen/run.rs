@@ -1,0 +1,194 @@
+//! A draft run in full: its stages as they go, the files it chose, the change, the log.
+
+use super::super::theme::Theme;
+use super::super::widget::{age, wrap};
+use crate::domain::draft::{Draft, DraftState, Stage, StageRecord};
+use crate::domain::text;
+use crate::domain::time::Millis;
+use crate::protocol::Progress;
+use crate::protocol::read::{DraftDetail, RankedFile};
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+/// Files of the context that are named; the rest is counted.
+const FILES: usize = 12;
+/// Lines of the log shown, from its end; the diff above has what matters.
+const LOG: usize = 200;
+
+/// A word per stage, marked as done, running, failed or to come.
+pub fn steps(draft: &Draft, theme: &Theme, words: bool) -> Vec<Span<'static>> {
+    let mut spans = Vec::new();
+    for stage in Stage::ALL {
+        let (mark, style) = mark(&draft.state, *stage, theme);
+        let current = draft.state.stage() == Some(*stage);
+        let word = if words || current { format!("{mark} {}  ", stage.as_str()) } else { format!("{mark} ") };
+        spans.push(Span::styled(word, style));
+    }
+    spans
+}
+
+fn mark(now: &DraftState, stage: Stage, theme: &Theme) -> (&'static str, Style) {
+    let reached = now.stage();
+    match now {
+        DraftState::Published { .. } => ("✓", theme.good),
+        DraftState::Running { .. } if reached == Some(stage) => ("▸", theme.busy),
+        DraftState::Failed { .. } if reached == Some(stage) => ("✗", theme.bad),
+        DraftState::Cancelled { .. } if reached == Some(stage) => ("✗", theme.dim),
+        DraftState::Running { .. } | DraftState::Failed { .. } | DraftState::Cancelled { .. }
+            if reached.is_some_and(|reached| stage < reached) =>
+        {
+            ("✓", theme.good)
+        }
+        DraftState::Queued | DraftState::Running { .. } | DraftState::Failed { .. } | DraftState::Cancelled { .. } => {
+            ("·", theme.dim)
+        }
+    }
+}
+
+/// How it stands, in a sentence.
+pub fn outcome(draft: &Draft, theme: &Theme) -> (String, Style) {
+    match &draft.state {
+        DraftState::Queued => ("waiting for a free place".to_owned(), theme.dim),
+        DraftState::Running { stage } => (stage.title().to_owned(), theme.busy),
+        DraftState::Published { published } if published.pr_url.is_empty() => {
+            (format!("branch {} in {}", published.branch, published.repository), theme.good)
+        }
+        DraftState::Published { published } => (published.pr_url.clone(), theme.good),
+        DraftState::Failed { reason, .. } => (format!("failed: {reason}"), theme.bad),
+        DraftState::Cancelled { .. } => ("cancelled".to_owned(), theme.dim),
+    }
+}
+
+/// All lines of the pane, for a width.
+pub fn lines(
+    run: &DraftDetail,
+    progress: Option<&Progress>,
+    theme: &Theme,
+    now: Millis,
+    width: u16,
+) -> Vec<Line<'static>> {
+    let mut page = Page { lines: Vec::new(), theme, width: usize::from(width) };
+    page.head(&run.draft);
+    for stage in &run.stages {
+        page.stage(stage, &run.draft, progress.filter(|p| p.stage == stage.stage), now);
+    }
+    let (sentence, style) = outcome(&run.draft, theme);
+    if run.draft.state.is_over() {
+        page.blank();
+        page.body("", &sentence, style);
+    }
+    page.files(&run.files);
+    page.diff(&run.diff);
+    page.log(&run.log);
+    page.lines
+}
+
+struct Page<'t> {
+    lines: Vec<Line<'static>>,
+    theme: &'t Theme,
+    width: usize,
+}
+
+impl Page<'_> {
+    fn blank(&mut self) {
+        self.lines.push(Line::default());
+    }
+
+    fn title(&mut self, title: String) {
+        self.blank();
+        self.lines.push(Line::styled(title, self.theme.label));
+    }
+
+    fn body(&mut self, indent: &str, body: &str, style: Style) {
+        let wrapped = wrap::wrap(&text::block(body), self.width.saturating_sub(indent.len()));
+        self.lines.extend(wrapped.into_iter().map(|line| Line::styled(format!("{indent}{line}"), style)));
+    }
+
+    fn head(&mut self, draft: &Draft) {
+        let theme = self.theme;
+        let model = text::clipped(&draft.model, 40);
+        let who = if model.is_empty() { draft.drafter.to_string() } else { format!("{} ({model})", draft.drafter) };
+        let head =
+            format!("Draft {} for {}: {who} to {}", draft.number, text::clipped(&draft.server_name, 40), draft.target);
+        self.body("", &head, theme.title);
+        self.body("", &draft.headline, theme.text);
+        let usage = draft.usage;
+        if usage.input_tokens + usage.output_tokens > 0 {
+            let cached =
+                if usage.cached_tokens > 0 { format!(" ({} cached)", usage.cached_tokens) } else { String::new() };
+            let spent = format!("{} tokens in{cached}, {} out", usage.input_tokens, usage.output_tokens);
+            self.body("", &spent, theme.dim);
+        }
+        self.blank();
+    }
+
+    fn stage(&mut self, record: &StageRecord, draft: &Draft, progress: Option<&Progress>, now: Millis) {
+        let theme = self.theme;
+        let (mark, style) = mark(&draft.state, record.stage, theme);
+        let until = record.ended_at.unwrap_or(if draft.state.is_over() { draft.updated_at } else { now });
+        let took = age::took(until.since(record.started_at));
+        self.lines.push(Line::from(vec![
+            Span::styled(format!("{mark} {}", record.stage.title()), style),
+            Span::styled(format!("  {took}"), theme.dim),
+        ]));
+        for detail in &record.details {
+            self.body("    ", detail, theme.dim);
+        }
+        if let Some(progress) = progress.filter(|_| record.ended_at.is_none()) {
+            self.lines.push(Line::styled(format!("    {} bytes so far", progress.bytes), theme.busy));
+            let tail = text::block(&progress.tail);
+            for line in tail.lines() {
+                self.body("    ", line, theme.text);
+            }
+        }
+    }
+
+    fn files(&mut self, files: &[RankedFile]) {
+        if files.is_empty() {
+            return;
+        }
+        self.title(format!("Files shown to the drafter ({})", files.iter().filter(|f| f.tokens > 0).count()));
+        for file in files.iter().take(FILES) {
+            let fits = if file.tokens > 0 { format!("{} tokens", file.tokens) } else { "not shown".to_owned() };
+            let line = format!("{:>6.1}  {}  {fits}", file.score, file.path);
+            self.body("", &line, self.theme.text);
+            self.body("        ", &file.reasons.join(", "), self.theme.dim);
+        }
+        if files.len() > FILES {
+            self.body("", &format!("and {} more", files.len() - FILES), self.theme.dim);
+        }
+    }
+
+    fn diff(&mut self, diff: &str) {
+        if diff.trim().is_empty() {
+            return;
+        }
+        self.title("The change".to_owned());
+        for line in diff.lines() {
+            let style = match line.as_bytes() {
+                [b'+', b'+', b'+', ..] | [b'-', b'-', b'-', ..] | [b'd', b'i', b'f', b'f', ..] => self.theme.title,
+                [b'+', ..] => self.theme.added,
+                [b'-', ..] => self.theme.removed,
+                [b'@', ..] => self.theme.hunk,
+                _ => self.theme.text,
+            };
+            self.body("", line, style);
+        }
+    }
+
+    fn log(&mut self, log: &str) {
+        if log.trim().is_empty() {
+            return;
+        }
+        let lines: Vec<&str> = log.lines().collect();
+        let skipped = lines.len().saturating_sub(LOG);
+        self.title(if skipped > 0 {
+            format!("Log (the last {LOG} of {} lines)", lines.len())
+        } else {
+            "Log".to_owned()
+        });
+        for line in lines.into_iter().skip(skipped) {
+            self.body("", line, self.theme.dim);
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! What came back from the engine and from outside.
+
+use super::super::message::{Answer, Effect};
+use super::super::model::{Ingest, Model, Mood, Pending, Read};
+use super::{drafts, list, note, triage};
+use crate::domain::id::CommandId;
+use crate::protocol::{Receipt, Refusal};
+
+pub(super) fn answer(model: &mut Model, answer: Answer, out: &mut Vec<Effect>) {
+    match answer {
+        Answer::Snapshot { generation, filter, result } if generation == model.inbox.generation => match result {
+            Ok(snapshot) => list::began(model, snapshot, filter, out),
+            Err(refusal) => failed(model, &refusal),
+        },
+        Answer::Page { generation, filter, side, result } if generation == model.inbox.generation => match result {
+            Ok(page) => list::placed(model, side, page, filter),
+            Err(refusal) => failed(model, &refusal),
+        },
+        // Of an older request: the newer one's answer is on its way.
+        Answer::Snapshot { .. } | Answer::Page { .. } => {}
+        Answer::Feedback { id, result } => {
+            let outdated = model.inbox.asked.remove(&id).unwrap_or(true);
+            match result {
+                Ok(detail) if !outdated => model.mirror.keep_detail(detail),
+                // While it is in view it will be asked for again.
+                Ok(_) => {}
+                Err(refusal) => unread(model, &refusal),
+            }
+        }
+        Answer::Draft { id, result } => {
+            if model.drafts.reading == Some(id) {
+                model.drafts.reading = None;
+            }
+            match result {
+                Ok(run) => {
+                    model.drafts.version += 1;
+                    model.drafts.run = Some(run);
+                }
+                Err(refusal) => unread(model, &refusal),
+            }
+        }
+        Answer::Stats(result) => {
+            if let Ok(stats) = result {
+                model.stats = stats;
+            }
+            match model.stats_read {
+                Read::Done | Read::UnderWay => model.stats_read = Read::Done,
+                Read::Outdated => {
+                    model.stats_read = Read::UnderWay;
+                    out.push(Effect::ReadStats);
+                }
+            }
+        }
+        Answer::Facets(result) => {
+            // Without them completion knows fewer names; nothing else is lost.
+            if let Ok(facets) = result {
+                model.facets = facets;
+                super::filter::offer(model);
+            }
+        }
+        Answer::Submitted { id, result } => submitted(model, &id, result, out),
+        Answer::Edited { feedback, result } => note::edited(model, feedback, result, out),
+        Answer::Opened { link, result } => opened(model, link, result, out),
+        Answer::IngestStopped(why) => {
+            model.say(Mood::Bad, format!("Reports are no longer taken: {why}"));
+            model.ingest = Ingest::Off(why);
+        }
+    }
+}
+
+fn failed(model: &mut Model, refusal: &Refusal) {
+    model.inbox.loading = false;
+    model.mirror.expect_nothing();
+    unread(model, refusal);
+}
+
+/// Asking again at once would be a loop at full speed: the next key does it.
+fn unread(model: &mut Model, refusal: &Refusal) {
+    model.reads_fail = true;
+    model.say(Mood::Bad, format!("Could not be read: {refusal}"));
+}
+
+fn submitted(model: &mut Model, id: &CommandId, result: Result<Receipt, Refusal>, out: &mut Vec<Effect>) {
+    let Some(pending) = model.pending.remove(id) else { return };
+    match (pending, result) {
+        (Pending::Note { report }, result) => note::answered(model, id, report, result, out),
+        (Pending::Review { reports, reviewed, undoing, .. }, Ok(_)) => {
+            triage::reviewed(model, reports, reviewed, undoing);
+        }
+        (Pending::Review { reports, reviewed, undoing, marked }, Err(refusal)) => {
+            triage::refused(model, reports, reviewed, undoing, marked);
+            model.say(Mood::Bad, refusal.detail);
+        }
+        (Pending::Draft { .. }, Ok(_)) => drafts::started(model),
+        (Pending::Cancel { .. }, Ok(_)) => model.say(Mood::Plain, "Cancelling"),
+        (Pending::Draft { report, marked }, Err(refusal)) => {
+            model.inbox.marked.extend(marked.then_some(report));
+            model.say(Mood::Bad, refusal.detail);
+        }
+        (Pending::Cancel { .. }, Err(refusal)) => model.say(Mood::Bad, refusal.detail),
+    }
+}
+
+/// Over SSH there is no browser to start: then the link goes to the clipboard of the terminal.
+fn opened(model: &mut Model, link: String, result: Result<(), String>, out: &mut Vec<Effect>) {
+    match result {
+        Ok(()) => model.say(Mood::Good, format!("Opened {link}")),
+        Err(why) => {
+            model.say(Mood::Plain, format!("Copied {link} ({why})"));
+            out.push(Effect::Copy(link));
+        }
+    }
+}

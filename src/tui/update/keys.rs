@@ -1,0 +1,168 @@
+//! Key presses and pasted text.
+
+use super::super::action::{Action, Context};
+use super::super::message::Effect;
+use super::super::model::{Focus, Model, Overlay, Question, View};
+use super::{drafts, filter, list, note, triage};
+use crossterm::event::{KeyEvent, KeyEventKind};
+
+/// Lines of a step of the half-page keys when nobody knows the pane's height.
+const HELP_STEP: usize = 8;
+
+pub(super) fn key(model: &mut Model, key: KeyEvent, out: &mut Vec<Effect>) {
+    if key.kind == KeyEventKind::Release {
+        return;
+    }
+    model.status = None;
+    model.reads_fail = false;
+    match model.keymap.action(model.context(), key) {
+        Some(action) => act(model, action, out),
+        None => match &model.inbox.focus {
+            Focus::Note(_) => note::typed(model, key, out),
+            Focus::Filter(_) => filter::typed(model, key, out),
+            Focus::List | Focus::Detail => {}
+        },
+    }
+}
+
+/// Pasted text is text, never keys: outside an editor it is refused, so that a slip of the clipboard can't review fifty reports.
+pub(super) fn paste(model: &mut Model, text: &str, out: &mut Vec<Effect>) {
+    match model.context() {
+        Context::Note => note::pasted(model, text, out),
+        Context::Filter => filter::pasted(model, text, out),
+        Context::List | Context::Detail | Context::Drafts | Context::Run | Context::Help | Context::Confirm => {
+            let hint = format!(
+                "Pasted text has no place here: {} writes a note, {} a filter",
+                model.keymap.key(Action::Note),
+                model.keymap.key(Action::Filter)
+            );
+            model.say(super::super::model::Mood::Plain, hint);
+        }
+    }
+}
+
+fn act(model: &mut Model, action: Action, out: &mut Vec<Effect>) {
+    match action {
+        Action::Quit => quit(model, out),
+        Action::Interrupt => out.push(Effect::Quit),
+        Action::Suspend => out.push(Effect::Suspend),
+        Action::Help => model.overlays.push(Overlay::Help { scroll: 0 }),
+        Action::CloseHelp | Action::No => drop(model.overlays.pop()),
+        Action::Yes => yes(model, out),
+        Action::Theme => model.theme = model.theme.other(),
+        Action::Inbox => model.view = View::Inbox,
+        Action::Drafts => model.view = View::Drafts,
+        Action::NextView => {
+            model.view = match model.view {
+                View::Inbox => View::Drafts,
+                View::Drafts => View::Inbox,
+            }
+        }
+        Action::Down => step(model, 1, out),
+        Action::Up => step(model, -1, out),
+        Action::HalfPageDown => half_page(model, 1, out),
+        Action::HalfPageUp => half_page(model, -1, out),
+        Action::Top => edge(model, true, out),
+        Action::Bottom => edge(model, false, out),
+        Action::Open => open(model),
+        Action::Back => back(model),
+        Action::Filter => filter::start(model, out),
+        Action::AcceptFilter => filter::accept(model, out),
+        Action::LeaveFilter => filter::leave(model, out),
+        Action::Complete => filter::complete(model, out),
+        Action::HideReviewed => list::toggle_reviewed(model, out),
+        Action::Review => triage::review(model, out),
+        Action::Select => triage::select(model),
+        Action::Undo => triage::undo(model, out),
+        Action::Note => note::start(model),
+        Action::NoteInEditor => note::edit_outside(model, out),
+        Action::SaveNote => note::save(model, out),
+        Action::LeaveNote => note::leave(model),
+        Action::Draft => drafts::start(model, false, out),
+        Action::Redraft => drafts::start(model, true, out),
+        Action::Cancel => drafts::cancel(model, out),
+        Action::OpenLink => triage::open_link(model, out),
+        Action::Copy => triage::copy(model, out),
+    }
+}
+
+fn quit(model: &mut Model, out: &mut Vec<Effect>) {
+    match model.running() {
+        0 => out.push(Effect::Quit),
+        running => model.overlays.push(Overlay::Confirm(Question::QuitWhileDrafting(running))),
+    }
+}
+
+fn yes(model: &mut Model, out: &mut Vec<Effect>) {
+    if let Some(Overlay::Confirm(Question::QuitWhileDrafting(_))) = model.overlays.pop() {
+        out.push(Effect::Quit);
+    }
+}
+
+/// Moves whatever has the keys.
+pub(super) fn step(model: &mut Model, by: isize, out: &mut Vec<Effect>) {
+    match model.context() {
+        Context::List | Context::Filter => list::step(model, by),
+        Context::Detail | Context::Note => scroll(&mut model.inbox.scroll, by),
+        Context::Drafts => drafts::step(model, by),
+        Context::Run => drafts::scroll(model, by),
+        Context::Help => scroll_help(model, by),
+        Context::Confirm => {}
+    }
+    // Moving asks for nothing by itself; `settle` sees what came into view.
+    let _: &mut Vec<Effect> = out;
+}
+
+pub(super) fn scroll(at: &mut usize, by: isize) {
+    *at = at.saturating_add_signed(by);
+}
+
+fn scroll_help(model: &mut Model, by: isize) {
+    if let Some(Overlay::Help { scroll: at }) = model.overlays.last_mut() {
+        scroll(at, by);
+    }
+}
+
+fn half_page(model: &mut Model, direction: isize, out: &mut Vec<Effect>) {
+    let layout = model.layout();
+    let height = match model.context() {
+        Context::List | Context::Drafts | Context::Filter => usize::from(layout.rows.height),
+        Context::Detail | Context::Run | Context::Note => usize::from(layout.text.height),
+        Context::Help | Context::Confirm => 2 * HELP_STEP,
+    };
+    let by = isize::try_from((height / 2).max(1)).unwrap_or(1);
+    step(model, by * direction, out);
+}
+
+fn edge(model: &mut Model, top: bool, out: &mut Vec<Effect>) {
+    match (model.context(), top) {
+        (Context::List | Context::Filter, true) => list::top(model, out),
+        (Context::List | Context::Filter, false) => list::bottom(model, out),
+        (Context::Detail | Context::Note, true) => model.inbox.scroll = 0,
+        (Context::Detail | Context::Note, false) => model.inbox.scroll = usize::MAX,
+        (Context::Drafts, top) => drafts::edge(model, top),
+        (Context::Run, true) => drafts::scroll(model, isize::MIN),
+        (Context::Run, false) => drafts::scroll(model, isize::MAX),
+        (Context::Help, true) => scroll_help(model, isize::MIN),
+        (Context::Help, false) => scroll_help(model, isize::MAX),
+        (Context::Confirm, _) => {}
+    }
+}
+
+fn open(model: &mut Model) {
+    match model.view {
+        View::Inbox if model.row().is_some() => model.inbox.focus = Focus::Detail,
+        View::Inbox => {}
+        View::Drafts => drafts::open(model),
+    }
+}
+
+fn back(model: &mut Model) {
+    match model.context() {
+        Context::Detail => model.inbox.focus = Focus::List,
+        Context::List => model.inbox.marked.clear(),
+        Context::Run => model.drafts.focus = super::super::model::DraftsFocus::List,
+        Context::Drafts => model.view = View::Inbox,
+        Context::Note | Context::Filter | Context::Help | Context::Confirm => {}
+    }
+}

@@ -1,0 +1,67 @@
+//! Wheel and click. The wheel moves what is under the pointer, a click selects, a second one opens.
+
+use super::super::message::Effect;
+use super::super::model::{DraftsFocus, Focus, Model, View};
+use super::{drafts, keys, list};
+use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
+use ratatui::layout::Position;
+
+/// Lines a notch of the wheel moves.
+const NOTCH: isize = 3;
+
+pub(super) fn mouse(model: &mut Model, mouse: MouseEvent, out: &mut Vec<Effect>) {
+    let at = Position::new(mouse.column, mouse.row);
+    model.reads_fail &= mouse.kind == MouseEventKind::Moved;
+    match mouse.kind {
+        MouseEventKind::ScrollDown => wheel(model, at, NOTCH, out),
+        MouseEventKind::ScrollUp => wheel(model, at, -NOTCH, out),
+        MouseEventKind::Down(MouseButton::Left) => click(model, at),
+        MouseEventKind::Down(_)
+        | MouseEventKind::Up(_)
+        | MouseEventKind::Drag(_)
+        | MouseEventKind::Moved
+        | MouseEventKind::ScrollLeft
+        | MouseEventKind::ScrollRight => {}
+    }
+}
+
+fn wheel(model: &mut Model, at: Position, by: isize, out: &mut Vec<Effect>) {
+    let layout = model.layout();
+    if !model.overlays.is_empty() {
+        return keys::step(model, by, out);
+    }
+    match model.view {
+        View::Inbox if layout.rows.contains(at) => list::step(model, by),
+        View::Inbox => keys::scroll(&mut model.inbox.scroll, by),
+        View::Drafts if layout.rows.contains(at) => drafts::step(model, by),
+        View::Drafts => drafts::scroll(model, by),
+    }
+}
+
+fn click(model: &mut Model, at: Position) {
+    let layout = model.layout();
+    // A click must not throw away what is being typed, nor act behind a question.
+    if !model.overlays.is_empty() || matches!(model.inbox.focus, Focus::Note(_) | Focus::Filter(_)) {
+        return;
+    }
+    let row = usize::from(at.y.saturating_sub(layout.rows.y));
+    match model.view {
+        View::Inbox if layout.rows.contains(at) => {
+            let row = model.inbox.offset + row;
+            if row < model.mirror.rows().len() {
+                model.inbox.focus = if row == model.inbox.cursor { Focus::Detail } else { Focus::List };
+                list::move_to(model, row);
+            }
+        }
+        View::Inbox if layout.text.contains(at) => model.inbox.focus = Focus::Detail,
+        View::Drafts if layout.rows.contains(at) => {
+            let row = model.drafts.offset + row;
+            if row < model.mirror.drafts().len() {
+                model.drafts.focus = DraftsFocus::List;
+                drafts::select(model, row);
+            }
+        }
+        View::Drafts if layout.text.contains(at) => drafts::open(model),
+        View::Inbox | View::Drafts => {}
+    }
+}

@@ -1,0 +1,230 @@
+//! The git cache and its work trees, over HTTP and from a directory.
+
+use super::{KEY, Stranger};
+use crate::support::fake::Fault;
+use crate::support::fake::git_server::{FETCH, GitServer, REFS};
+use crate::support::git::git;
+use patchwork::domain::change::{Plan, RepoPath};
+use patchwork::providers::{GitCache, ProviderError, Remote, Worktree};
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// A hosted repository `o/r` with one commit, and an author's clone of it.
+struct Hosted {
+    server: GitServer,
+    cache: GitCache,
+    dir: TempDir,
+}
+
+impl Hosted {
+    async fn start() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let (bare, clone) = (dir.path().join("hosted/o/r.git"), dir.path().join("clone"));
+        std::fs::create_dir_all(&bare).unwrap();
+        git(&bare, &["init", "--quiet", "--bare"]);
+        git(&bare, &["config", "http.receivepack", "true"]);
+        git(dir.path(), &["clone", "--quiet", bare.to_str().unwrap(), "clone"]);
+        let hosted = Self {
+            server: GitServer::start(&dir.path().join("hosted"), "o/r", KEY).await,
+            cache: GitCache::new(dir.path().join("cache")),
+            dir,
+        };
+        commit(&clone, "a.txt", "one\n");
+        hosted
+    }
+
+    fn clone(&self) -> PathBuf {
+        self.dir.path().join("clone")
+    }
+
+    fn bare(&self) -> PathBuf {
+        self.dir.path().join("hosted/o/r.git")
+    }
+
+    fn mirror(&self) -> PathBuf {
+        let mirrors = std::fs::read_dir(self.dir.path().join("cache/mirrors")).unwrap().flatten();
+        mirrors.map(|e| e.path()).find(|p| p.is_dir()).expect("a mirror")
+    }
+
+    fn remote(&self) -> Remote {
+        Remote::Url { url: format!("{}/o/r.git", self.server.url()), token: Some(KEY.to_owned().into()) }
+    }
+
+    async fn checkout(&self, id: &str) -> Worktree {
+        self.cache.checkout(&self.remote(), None, id).await.unwrap()
+    }
+}
+
+/// Commits a file in a clone and pushes the branch it is on.
+fn commit(clone: &Path, name: &str, text: &str) {
+    std::fs::write(clone.join(name), text).unwrap();
+    git(clone, &["add", "--all"]);
+    git(clone, &["commit", "--quiet", "-m", name]);
+    git(clone, &["push", "--quiet", "origin", "HEAD"]);
+}
+
+fn plan(path: &str, text: &str) -> Plan {
+    Plan::from([(RepoPath::parse(path).unwrap(), Some(text.to_owned()))])
+}
+
+const ME: (&str, &str) = ("Me", "me@example.com");
+
+#[tokio::test]
+async fn a_change_is_committed_pushed_and_recognised_when_pushed_again() {
+    let hosted = Hosted::start().await;
+    let tree = hosted.checkout("w1").await;
+    assert_eq!((tree.base_branch(), tree.files().await.unwrap().len()), ("main", 1));
+    tree.apply(&plan("b.txt", "new\n")).await.unwrap();
+    let commit = tree.commit("patchwork/b", "Add b", ME).await.unwrap();
+    tree.push("patchwork/b").await.unwrap();
+    tree.push("patchwork/b").await.unwrap();
+    assert_eq!(git(&hosted.bare(), &["rev-parse", "patchwork/b"]), commit);
+    assert_eq!(git(&hosted.bare(), &["log", "-1", "--format=%an %ae %s", "patchwork/b"]), "Me me@example.com Add b");
+    let root = tree.root().to_owned();
+    tree.remove().await.unwrap();
+    hosted.cache.until_clean().await;
+    assert!(!root.exists());
+}
+
+#[tokio::test]
+async fn the_second_checkout_sees_what_is_new() {
+    let hosted = Hosted::start().await;
+    hosted.checkout("w1").await.remove().await.unwrap();
+    commit(&hosted.clone(), "a.txt", "two\n");
+    let tree = hosted.checkout("w2").await;
+    assert_eq!(std::fs::read_to_string(tree.root().join("a.txt")).unwrap(), "two\n");
+    // A branch that was rewritten is no reason to fail either.
+    git(&hosted.clone(), &["commit", "--quiet", "--amend", "-m", "Rewritten"]);
+    git(&hosted.clone(), &["push", "--quiet", "--force", "origin", "HEAD"]);
+    let tree = hosted.checkout("w3").await;
+    assert_eq!(tree.base_commit(), git(&hosted.clone(), &["rev-parse", "HEAD"]));
+}
+
+#[tokio::test]
+async fn what_a_killed_run_left_in_the_cache_is_cleared_away() {
+    let hosted = Hosted::start().await;
+    hosted.checkout("w1").await.remove().await.unwrap();
+    let mirror = hosted.mirror();
+    for lock in ["shallow.lock", "packed-refs.lock", "HEAD.lock", "config.lock"] {
+        std::fs::write(mirror.join(lock), "").unwrap();
+    }
+    for entry in std::fs::read_dir(mirror.join("refs/patchwork")).unwrap().flatten() {
+        std::fs::write(format!("{}.lock", entry.path().display()), "").unwrap();
+    }
+    let litter = hosted.dir.path().join("cache/worktrees/w2");
+    std::fs::create_dir_all(litter.join("deep")).unwrap();
+    std::fs::write(litter.join("deep/old"), "").unwrap();
+    commit(&hosted.clone(), "a.txt", "two\n");
+    let tree = hosted.checkout("w2").await;
+    assert_eq!(std::fs::read_to_string(tree.root().join("a.txt")).unwrap(), "two\n");
+    assert!(!tree.root().join("deep").exists());
+}
+
+#[tokio::test]
+async fn a_damaged_mirror_is_made_anew() {
+    let hosted = Hosted::start().await;
+    hosted.checkout("w1").await.remove().await.unwrap();
+    std::fs::write(hosted.mirror().join("HEAD"), "nonsense").unwrap();
+    let tree = hosted.checkout("w2").await;
+    assert_eq!(tree.base_commit(), git(&hosted.clone(), &["rev-parse", "HEAD"]));
+}
+
+#[tokio::test]
+async fn mirrors_that_lost_their_objects_heal() {
+    let hosted = Hosted::start().await;
+    hosted.checkout("w1").await.remove().await.unwrap();
+    std::fs::remove_dir_all(hosted.mirror().join("objects")).unwrap();
+    std::fs::create_dir_all(hosted.mirror().join("objects/pack")).unwrap();
+    let tree = hosted.checkout("w2").await;
+    assert_eq!(std::fs::read_to_string(tree.root().join("a.txt")).unwrap(), "one\n");
+}
+
+#[tokio::test]
+async fn two_runs_at_once_share_a_mirror_and_nothing_else() {
+    let hosted = Hosted::start().await;
+    let (one, two) = tokio::join!(hosted.checkout("w1"), hosted.checkout("w2"));
+    assert_ne!(one.root(), two.root());
+    one.apply(&plan("b.txt", "one\n")).await.unwrap();
+    assert!(!two.root().join("b.txt").exists());
+    two.apply(&plan("c.txt", "two\n")).await.unwrap();
+    assert!(one.diff().await.unwrap().contains("+one") && !one.diff().await.unwrap().contains("+two"));
+    for (tree, branch) in [(&one, "patchwork/one"), (&two, "patchwork/two")] {
+        tree.commit(branch, "x", ME).await.unwrap();
+        tree.push(branch).await.unwrap();
+    }
+    let branches = git(&hosted.bare(), &["for-each-ref", "--format=%(refname:short)", "refs/heads"]);
+    assert_eq!(branches, "main\npatchwork/one\npatchwork/two");
+}
+
+#[tokio::test]
+async fn a_token_does_not_follow_a_redirect_to_a_stranger() {
+    let hosted = Hosted::start().await;
+    let stranger = Stranger::start().await;
+    for step in [REFS, FETCH] {
+        let to = format!("{}/o/r.git/info/refs?service=git-upload-pack", stranger.url());
+        hosted.server.fail(step, Fault::status(302, "").header("location", to));
+        let error = hosted.cache.checkout(&hosted.remote(), None, "w1").await.unwrap_err().to_string();
+        assert!(!error.contains(KEY), "{error}");
+    }
+    let told = stranger.seen();
+    assert!(!told.is_empty(), "git follows the first one");
+    assert!(told.iter().all(|request| !request.to_lowercase().contains("authorization")), "{told:?}");
+    hosted.checkout("w1").await;
+}
+
+#[tokio::test]
+async fn branches_are_found_by_name_and_by_head() {
+    let hosted = Hosted::start().await;
+    git(&hosted.clone(), &["checkout", "--quiet", "-b", "release/1"]);
+    commit(&hosted.clone(), "a.txt", "released\n");
+    for name in ["release/1", "refs/heads/release/1"] {
+        let tree = hosted.cache.checkout(&hosted.remote(), Some(name), "w1").await.unwrap();
+        assert_eq!(
+            (tree.base_branch(), tree.base_commit()),
+            ("release/1", git(&hosted.clone(), &["rev-parse", "HEAD"]).as_str())
+        );
+    }
+    let error = hosted.cache.checkout(&hosted.remote(), Some("relase/1"), "w1").await.unwrap_err();
+    assert!(matches!(&error, ProviderError::NotFound { known, .. } if known == &["main", "release/1"]), "{error}");
+    // The author's clone, on no branch at all.
+    git(&hosted.clone(), &["checkout", "--quiet", "--detach", "main"]);
+    commit_here(&hosted.clone());
+    let tree = hosted.cache.checkout(&Remote::Path(hosted.clone()), None, "w1").await.unwrap();
+    assert_eq!(
+        (tree.base_branch(), tree.base_commit()),
+        ("HEAD", git(&hosted.clone(), &["rev-parse", "HEAD"]).as_str())
+    );
+}
+
+fn commit_here(clone: &Path) {
+    git(clone, &["commit", "--quiet", "--allow-empty", "-m", "Loose"]);
+}
+
+#[tokio::test]
+async fn a_repository_with_longer_ids_works_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let repo = dir.path().join("repo");
+    std::fs::create_dir(&repo).unwrap();
+    git(&repo, &["init", "--quiet", "--object-format=sha256"]);
+    commit_here(&repo);
+    let tree = GitCache::new(dir.path().join("cache")).checkout(&Remote::Path(repo.clone()), None, "w1").await.unwrap();
+    tree.apply(&plan("b.txt", "new\n")).await.unwrap();
+    let commit = tree.commit("patchwork/b", "Add b", ME).await.unwrap();
+    tree.push("patchwork/b").await.unwrap();
+    assert_eq!((commit.len(), git(&repo, &["rev-parse", "patchwork/b"])), (64, commit.clone()));
+}
+
+#[tokio::test]
+async fn names_of_branches_and_work_trees_can_not_be_anything() {
+    let hosted = Hosted::start().await;
+    for id in ["", ".", "..", "../x", "a/b", "-x ", ".hidden", "a\nb"] {
+        assert!(hosted.cache.checkout(&hosted.remote(), None, id).await.is_err(), "{id:?}");
+    }
+    let tree = hosted.checkout("w1").await;
+    tree.apply(&plan("b.txt", "new\n")).await.unwrap();
+    for branch in ["", "HEAD", "-x", "a..b", "a b", "a~1", "a.lock", "refs/heads/../x", "a\nb", "@{u}"] {
+        assert!(tree.commit(branch, "x", ME).await.is_err(), "{branch:?}");
+        assert!(tree.push(branch).await.is_err(), "{branch:?}");
+    }
+    assert_eq!(hosted.server.pushes(), 0);
+}

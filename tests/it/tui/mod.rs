@@ -1,0 +1,4 @@
+//! The screen: its copy of the data, what it shows, and whole sessions at the keyboard.
+
+mod convergence;
+mod sessions;
