@@ -9,7 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long a person waits before giving up on a program; a loaded machine is slow, a broken program is for ever.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What the terminal says when it is asked for its background.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
