@@ -1,6 +1,7 @@
 //! Changes, and how each becomes rows and events inside the writer's transaction.
 
 use super::artifacts::ArtifactName;
+use super::counts::{self, Kind};
 use super::error::StoreError;
 use super::log::{self, Entry};
 use super::reads;
@@ -232,15 +233,20 @@ impl Writing<'_> {
 
     fn set_reviewed(&self, ids: &[FeedbackId], reviewed: bool) -> Result<Written, StoreError> {
         let mut last = None;
+        let mut all = 0;
         for id in ids {
             let n = self.feedback_n(id)?;
             let changed = self
                 .tx
                 .prepare_cached("UPDATE feedback SET reviewed = ?2 WHERE n = ?1 AND reviewed <> ?2")?
                 .execute(params![n, reviewed])?;
+            all += changed as i64;
             if changed > 0 {
                 last = Some(self.event(EventKind::FeedbackReviewed, &Made::Nothing, (Some(n), None), "")?);
             }
+        }
+        if all > 0 {
+            counts::add(self.tx, Kind::Unreviewed, "", if reviewed { -all } else { all })?;
         }
         match last {
             Some(seq) => Ok(Written { seq, made: Made::Nothing, replayed: false }),

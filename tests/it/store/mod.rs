@@ -2,6 +2,7 @@
 
 mod damaged;
 mod filters;
+mod many;
 pub(crate) mod original;
 
 use crate::support::{TestEngine, command_id, me, options, record, report};
