@@ -279,9 +279,9 @@ fn the_theme_is_for_the_background_that_the_terminal_says_it_has() {
 #[test]
 fn an_answer_that_comes_late_presses_no_key() {
     for (background, late) in [
-        (Background::Silent, "\x1b]11;rgb:1111/rr33/zz33\x1b\\\x1b[?62;22c"),
-        (Background::Silent, "\x1b]11;rgb:1111/3333/3333\x07"),
-        (Background::Half, "r3/zz33\x1b\\\x1b[?62;22c"),
+        (Background::Silent, "\x1b]11;rgb:1111/dddd/3333\x1b\\\x1b[?62;22c"),
+        (Background::Silent, "\x1b]11;rgb:33/dd/11\x07"),
+        (Background::Half, "d1d/3333\x1b\\\x1b[?62;22c"),
     ] {
         let home = home_with(&["a need", "another"]);
         let t = Terminal::with(&home, &Setup { background, ..Setup::default() });

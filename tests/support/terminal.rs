@@ -35,7 +35,7 @@ impl Background {
             Self::Light => b"\x1b]11;rgb:ffff/ffff/f0f0\x1b\\\x1b[?62;22c",
             Self::Unknown => b"\x1b[?62;22c",
             Self::Silent => b"",
-            Self::Half => b"\x1b]11;rgb:1111/1r",
+            Self::Half => b"\x1b]11;rgb:1111/1",
         }
     }
 }
