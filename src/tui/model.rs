@@ -10,6 +10,7 @@ use crate::domain::id::{CommandId, DraftId, FeedbackId};
 use crate::domain::time::Millis;
 use crate::protocol::Progress;
 use crate::protocol::read::{Detail, DraftDetail, Facets, Row, Stats};
+use crossterm::event::KeyEvent;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 use std::collections::{BTreeMap, BTreeSet};
@@ -232,6 +233,8 @@ pub struct Model {
     pub progress: BTreeMap<DraftId, Progress>,
     /// The newest snapshot that was asked for is here.
     pub ready: bool,
+    /// Keys pressed before there was a list they could be about.
+    pub early: Vec<KeyEvent>,
     /// A read has failed: nothing is read by itself until somebody presses a key.
     pub reads_fail: bool,
     pub stats_read: Read,
@@ -334,6 +337,7 @@ impl Model {
             unsaved: start.unsaved,
             progress: BTreeMap::new(),
             ready: false,
+            early: Vec::new(),
             reads_fail: false,
             stats_read: Read::default(),
             ids: (start.id_prefix, 0),

@@ -250,7 +250,7 @@ pub(super) struct Typed {
 
 fn typed(heard: &[u8]) -> Typed {
     let mut out = Typed::default();
-    let mut bytes = heard.iter().copied().peekable();
+    let mut bytes = heard.iter().copied();
     while let Some(byte) = bytes.next() {
         if byte != 0x1b {
             out.bytes.push(byte);

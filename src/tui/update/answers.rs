@@ -77,6 +77,7 @@ fn failed(model: &mut Model, refusal: &Refusal) {
 /// Asking again at once would be a loop at full speed: the next key does it.
 fn unread(model: &mut Model, refusal: &Refusal) {
     model.reads_fail = true;
+    model.early.clear();
     model.say(Mood::Bad, format!("Could not be read: {refusal}"));
 }
 

@@ -6,6 +6,9 @@ use super::super::model::{Focus, Model, Overlay, Question, View};
 use super::{drafts, filter, list, note, triage};
 use crossterm::event::{KeyEvent, KeyEventKind};
 
+/// Keys that are kept for a list that is still being read.
+const EARLY: usize = 64;
+
 /// Lines of a step of the half-page keys when nobody knows the pane's height.
 const HELP_STEP: usize = 8;
 
@@ -13,15 +16,35 @@ pub(super) fn key(model: &mut Model, key: KeyEvent, out: &mut Vec<Effect>) {
     if key.kind == KeyEventKind::Release {
         return;
     }
+    let action = model.keymap.action(model.context(), key);
+    if is_early(model, action) {
+        if model.early.len() < EARLY {
+            model.early.push(key);
+        }
+        return;
+    }
     model.status = None;
     model.reads_fail = false;
-    match model.keymap.action(model.context(), key) {
+    match action {
         Some(action) => act(model, action, out),
         None => match &model.inbox.focus {
             Focus::Note(_) => note::typed(model, key, out),
             Focus::Filter(_) => filter::typed(model, key, out),
             Focus::List | Focus::Detail => {}
         },
+    }
+}
+
+/// Whether a key is about a list that is still being read, or was typed behind one that is. It is pressed when the list is there.
+fn is_early(model: &Model, action: Option<Action>) -> bool {
+    if model.ready || model.reads_fail {
+        return false;
+    }
+    let about_the_list = matches!(model.context(), Context::List | Context::Detail);
+    match action {
+        Some(Action::Interrupt | Action::Suspend) => false,
+        Some(Action::Quit | Action::Help | Action::Theme) => !model.early.is_empty(),
+        Some(_) | None => about_the_list,
     }
 }
 

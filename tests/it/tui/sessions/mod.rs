@@ -2,6 +2,7 @@
 
 mod arrivals;
 mod disorder;
+mod early;
 mod failures;
 mod filtering;
 mod notes;
