@@ -20,6 +20,10 @@ pub const MAX_TOOLS: usize = 2_000;
 /// Most bytes of unknown fields, as JSON.
 pub const MAX_EXTRA_BYTES: usize = 64 * 1024;
 
+/// The server that `patchwork ping` pretends to be. What it reports is a canary: stored like any report, as reviewed from the
+/// beginning, and not counted among the servers.
+pub const CANARY_SERVER: &str = "patchwork-ping";
+
 /// Declares an enum of wire words with `as_str`, `ALL` and `from_word`.
 macro_rules! word_enum {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {

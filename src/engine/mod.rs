@@ -16,6 +16,7 @@ pub use lock::{LockError, OwnerInfo, owner};
 use crate::config::{Config, Secrets};
 use crate::domain::draft::Draft;
 use crate::domain::id::{CommandId, DraftId, FeedbackId, NoteId};
+use crate::domain::server::Server;
 use crate::domain::time::{DAY, Millis};
 use crate::protocol::read::{Detail, DraftDetail, Facets, Hello, Page, PageRequest, Row, Snapshot, Stats};
 use crate::protocol::{Actor, Command, Door, PROTOCOL_VERSION, Receipt, Refusal, RefusalKind, Seq, Signal};
@@ -152,7 +153,8 @@ impl Engine {
         Ok(())
     }
 
-    fn now(&self) -> Millis {
+    /// What time it is by the engine's clock: everything it stores and judges goes by this one.
+    pub fn now(&self) -> Millis {
         self.inner.options.clock.now()
     }
 
@@ -178,6 +180,7 @@ impl Engine {
                 return self.start_draft(id, actor, jobs::Wanted { feedback, force, drafter, target }).await;
             }
             Command::CancelDraft { draft } => Change::CancelDraft { draft },
+            Command::RecordHeartbeat { heartbeat } => Change::RecordHeartbeat(heartbeat),
             Command::SaveSettings { settings } => Change::PutSettings(settings::pairs(settings)?),
         };
         let written = self.write(Some(id), actor, change).await.map_err(refusal)?;
@@ -260,6 +263,11 @@ impl Engine {
 
     pub async fn facets(&self) -> Result<Facets, Refusal> {
         self.inner.store.facets().await.map_err(refusal)
+    }
+
+    /// Every server that was heard of, the latest first, at most 2,000.
+    pub async fn servers(&self) -> Result<Vec<Server>, Refusal> {
+        self.inner.store.servers().await.map_err(refusal)
     }
 
     /// What SQLite finds wrong with the file; empty when it is sound.

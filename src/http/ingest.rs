@@ -12,6 +12,7 @@ use axum::Json;
 use axum::extract::{FromRequestParts, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
+use serde_json::Value;
 
 /// Who speaks through this door. Nobody says a name over HTTP yet.
 pub(super) fn actor() -> Actor {
@@ -23,7 +24,16 @@ pub(super) async fn record(
     key: IdempotencyKey,
     body: JsonBody,
 ) -> Result<(StatusCode, Json<Recorded<FeedbackId>>), ApiError> {
-    let mut report = NewFeedback::parse(body.0).map_err(ApiError::fields)?;
+    accept(&app, key, body.0).await
+}
+
+/// Stores a report, whichever path it came by.
+pub(super) async fn accept(
+    app: &App,
+    key: IdempotencyKey,
+    body: Value,
+) -> Result<(StatusCode, Json<Recorded<FeedbackId>>), ApiError> {
+    let mut report = NewFeedback::parse(body).map_err(ApiError::fields)?;
     let command = match (key.0, &report.id) {
         (Some(key), Some(_)) => key,
         (Some(key), None) => {

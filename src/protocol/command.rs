@@ -5,6 +5,7 @@ use crate::domain::draft::{DrafterKind, TargetKind};
 use crate::domain::feedback::{FieldError, NewFeedback};
 use crate::domain::id::{DraftId, FeedbackId, NoteId};
 use crate::domain::note::NoteText;
+use crate::domain::server::Heartbeat;
 use serde::{Deserialize, Serialize};
 
 /// Everything that can be asked of the engine.
@@ -33,6 +34,9 @@ pub enum Command {
     },
     CancelDraft {
         draft: DraftId,
+    },
+    RecordHeartbeat {
+        heartbeat: Box<Heartbeat>,
     },
     SaveSettings {
         settings: SettingsPatch,

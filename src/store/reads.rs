@@ -6,10 +6,12 @@ use super::index;
 use super::log::{self, Tail};
 use super::query;
 use super::rows::{self, DRAFT_COLUMNS, FEEDBACK_COLUMNS};
+use super::servers;
 use super::writer::Store;
 use crate::domain::draft::{Draft, Stage, StageRecord};
 use crate::domain::filter::Sort;
 use crate::domain::id::{DraftId, FeedbackId};
+use crate::domain::server::Server;
 use crate::domain::time::Millis;
 use crate::protocol::Seq;
 use crate::protocol::read::{
@@ -133,6 +135,11 @@ impl Store {
             })
         })
         .await
+    }
+
+    /// Every server that was heard of, the latest first.
+    pub async fn servers(&self) -> Result<Vec<Server>, StoreError> {
+        self.read(servers::all).await
     }
 
     pub async fn settings(&self) -> Result<BTreeMap<String, String>, StoreError> {

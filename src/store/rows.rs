@@ -108,7 +108,7 @@ pub(super) fn with_notes(conn: &Connection, feedback: Feedback) -> Result<Detail
 
 fn notes(conn: &Connection, of: &Feedback) -> Result<Vec<Note>, StoreError> {
     let mut select =
-        conn.prepare_cached("SELECT id, at, author, content FROM notes WHERE feedback_n = ?1 ORDER BY n")?;
+        conn.prepare_cached("SELECT id, at, author, content, public FROM notes WHERE feedback_n = ?1 ORDER BY n")?;
     let rows = select.query_map([of.n], |r| {
         Ok(Note {
             id: NoteId::trusted(r.get::<_, String>(0)?),
@@ -116,6 +116,7 @@ fn notes(conn: &Connection, of: &Feedback) -> Result<Vec<Note>, StoreError> {
             at: Millis(r.get(1)?),
             author: r.get(2)?,
             content: r.get(3)?,
+            public: r.get(4)?,
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)

@@ -56,7 +56,7 @@ impl Desk {
         let detail = self.detail_mut(report).unwrap();
         let id = NoteId::trusted(format!("{report}-note-{}", detail.notes.len()));
         let (at, author, content) = (NOW.minus(minutes * MINUTE), "ada".to_owned(), content.to_owned());
-        detail.notes.push(Note { id, feedback_id: report.clone(), at, author, content });
+        detail.notes.push(Note { id, feedback_id: report.clone(), at, author, content, public: false });
         detail.feedback.note_count += 1;
     }
 
@@ -201,7 +201,9 @@ impl Desk {
                 news.push(self.about_run(EventKind::DraftCancelled, "", &draft));
                 Made::Draft(draft)
             }
-            other @ (Command::RecordFeedback { .. } | Command::SaveSettings { .. }) => {
+            other @ (Command::RecordFeedback { .. }
+            | Command::RecordHeartbeat { .. }
+            | Command::SaveSettings { .. }) => {
                 panic!("the screen never sends {other:?}")
             }
         };

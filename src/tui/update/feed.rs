@@ -59,7 +59,8 @@ fn draft_moved(model: &mut Model, event: &Event, draft: &Draft) {
         | EventKind::FeedbackReviewed
         | EventKind::NoteAdded
         | EventKind::DraftQueued
-        | EventKind::SettingsSaved => {}
+        | EventKind::SettingsSaved
+        | EventKind::ServerChanged => {}
     }
 }
 

@@ -8,6 +8,7 @@ mod routes;
 mod security;
 mod settings;
 mod sockets;
+mod v1;
 
 use crate::support::TestEngine;
 use axum::Router;
