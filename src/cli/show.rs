@@ -63,9 +63,7 @@ fn print(out: &mut Out, detail: &Detail) -> io::Result<()> {
         ("draft", &draft),
         ("pull request", &f.pr_url),
     ] {
-        if !value.is_empty() {
-            out.parts(&[(Some(Ink::Dim), format!("{name:<13}")), (None, value.to_owned())])?;
-        }
+        out.field(name, value)?;
     }
     for (title, text) in [
         ("What was needed", &r.what_i_needed),

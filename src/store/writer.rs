@@ -238,7 +238,10 @@ impl Writer {
         // What a lock or a fault keeps from being indexed now, the next start indexes.
         while let Indexed::Some = self.index_idle() {}
         // SQLite does this by itself when the last connection closes, but only when it gets the file alone, and then says nothing.
-        let folded = self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+        // Who came to read does not wait for somebody else's lock at its end.
+        let patience = self.conn.busy_timeout(INDEX_PATIENCE);
+        let fold = || self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+        let folded = patience.and_then(|()| fold());
         if folded != Ok(0) {
             tracing::info!(?folded, "the -wal file stays; it belongs to the database, and the next start reads it");
         }

@@ -69,12 +69,16 @@ pub enum Pending {
         reports: Vec<FeedbackId>,
         reviewed: bool,
         undoing: bool,
+        /// The selection this was for, to be brought back when it is refused.
+        marked: BTreeSet<FeedbackId>,
     },
     Note {
         report: FeedbackId,
     },
     Draft {
         report: FeedbackId,
+        /// It was selected.
+        marked: bool,
     },
     Cancel {
         draft: DraftId,
@@ -152,12 +156,16 @@ pub struct Inbox {
     pub hide_reviewed: bool,
     /// The filter as typed; what `u` adds comes on top.
     pub typed: String,
+    /// First line of the report beside the list, and the report it is a line of.
     pub scroll: usize,
+    pub scrolled: Option<FeedbackId>,
+    /// The list is being read because the user wants to its top: the cursor goes there, not back to its report.
+    pub to_top: bool,
     /// Counts list requests; answers of older ones are thrown away.
     pub generation: u64,
     pub loading: bool,
-    /// Reports asked for and not answered.
-    pub asked: BTreeSet<FeedbackId>,
+    /// Reports asked for and not answered; true: the answer may be older than what has been heard since.
+    pub asked: BTreeMap<FeedbackId, bool>,
 }
 
 /// Where the keys of the drafts view go.
@@ -208,6 +216,8 @@ pub struct Model {
     pub progress: BTreeMap<DraftId, Progress>,
     /// The first snapshot is here.
     pub ready: bool,
+    /// A read has failed: nothing is read by itself until somebody presses a key.
+    pub reads_fail: bool,
     pub stats_read: Read,
     /// Makes command ids: a random part from outside and a number.
     pub ids: (String, u64),
@@ -308,6 +318,7 @@ impl Model {
             unsaved: start.unsaved,
             progress: BTreeMap::new(),
             ready: false,
+            reads_fail: false,
             stats_read: Read::default(),
             ids: (start.id_prefix, 0),
             watching: false,
@@ -342,9 +353,17 @@ impl Model {
         self.mirror.rows().get(self.inbox.cursor)
     }
 
+    /// The report beside the list: the one under the cursor, or the one a note is being written about, wherever the list has gone.
+    pub fn shown(&self) -> Option<&FeedbackId> {
+        match &self.inbox.focus {
+            Focus::Note(editor) => Some(&editor.report),
+            Focus::List | Focus::Detail | Focus::Filter(_) => self.row().map(|row| &row.id),
+        }
+    }
+
     /// The report beside the list, once it is read.
     pub fn detail(&self) -> Option<&Detail> {
-        self.mirror.detail(&self.row()?.id)
+        self.mirror.detail(self.shown()?)
     }
 
     /// The filter in force: what is typed, and what `u` adds.
@@ -375,7 +394,7 @@ impl Model {
     pub fn is_pending(&self, report: &FeedbackId) -> bool {
         self.pending.values().any(|p| match p {
             Pending::Review { reports, .. } => reports.contains(report),
-            Pending::Note { report: r } | Pending::Draft { report: r } => r == report,
+            Pending::Note { report: r } | Pending::Draft { report: r, .. } => r == report,
             Pending::Cancel { .. } => false,
         })
     }

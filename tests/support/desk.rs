@@ -167,6 +167,11 @@ impl Desk {
         vec![Msg::Answer(answer)]
     }
 
+    /// The newest number of the log.
+    pub fn seq(&self) -> Seq {
+        Seq(self.seq)
+    }
+
     fn submit(&mut self, id: CommandId, command: Command) -> Vec<Msg> {
         if let Some(refusal) = self.refuses.clone() {
             return vec![Msg::Answer(Answer::Submitted { id, result: Err(refusal) })];
@@ -219,7 +224,7 @@ impl Desk {
         Snapshot { seq: Seq(self.seq), page: self.page(request), drafts, stats: self.stats() }
     }
 
-    fn page(&self, request: &PageRequest) -> Page<Row> {
+    pub fn page(&self, request: &PageRequest) -> Page<Row> {
         let PageRequest { filter, after, limit } = request;
         let beyond = |n: i64| after.is_none_or(|Position(at)| if newest_first(filter) { n < at } else { n > at });
         let fits = |d: &&Detail| beyond(d.feedback.n) && d.matches(filter, NOW);
@@ -233,7 +238,7 @@ impl Desk {
         Page { seq: Seq(self.seq), rows, next }
     }
 
-    fn stats(&self) -> Stats {
+    pub fn stats(&self) -> Stats {
         Stats {
             total: self.reports.len() as i64,
             unreviewed: self.reports.iter().filter(|d| !d.feedback.reviewed).count() as i64,

@@ -72,7 +72,7 @@ fn environment(line: &str) -> Result<PathBuf, String> {
     system()?;
     let requirements = fixture(&format!("requirements-{line}.txt"));
     let digest = Sha256::digest(fs::read(&requirements).unwrap());
-    let hash: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    let hash = digest.iter().take(6).fold(String::new(), |hash, byte| hash + &format!("{byte:02x}"));
     let all = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("drop-ins");
     fs::create_dir_all(&all).unwrap();
     let place = all.join(format!("python-{line}-{hash}"));

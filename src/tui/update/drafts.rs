@@ -23,7 +23,9 @@ pub(super) fn start(model: &mut Model, force: bool, out: &mut Vec<Effect>) {
 
 fn submit(model: &mut Model, report: FeedbackId, force: bool, out: &mut Vec<Effect>) {
     let id = model.command_id();
-    model.pending.insert(id.clone(), Pending::Draft { report: report.clone() });
+    // Selected reports were selected for this; the next selection is another one.
+    let marked = model.view == View::Inbox && model.inbox.marked.remove(&report);
+    model.pending.insert(id.clone(), Pending::Draft { report: report.clone(), marked });
     out.push(Effect::Submit {
         id,
         command: Command::StartDraft { feedback: report, force, drafter: None, target: None },
@@ -32,7 +34,6 @@ fn submit(model: &mut Model, report: FeedbackId, force: bool, out: &mut Vec<Effe
 
 pub(super) fn started(model: &mut Model) {
     let drafts = model.keymap.key(super::super::action::Action::Drafts).to_owned();
-    model.inbox.marked.clear();
     match model.view {
         View::Inbox => model.say(Mood::Good, format!("Drafting; {drafts} shows the run")),
         View::Drafts => {

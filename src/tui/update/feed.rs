@@ -22,6 +22,11 @@ fn happened(model: &mut Model, event: &Event, out: &mut Vec<Effect>) {
     }
     let shift = model.mirror.fold(event, model.now);
     list::shifted(model, event, shift);
+    if let Some(detail) = &event.feedback
+        && let Some(outdated) = model.inbox.asked.get_mut(&detail.feedback.id)
+    {
+        *outdated = true;
+    }
     if changes_counts(event) {
         read_stats(model, out);
     }
@@ -31,7 +36,7 @@ fn happened(model: &mut Model, event: &Event, out: &mut Vec<Effect>) {
 }
 
 /// The counts are read, not folded: an event tells what a report is now, not what it was before.
-fn read_stats(model: &mut Model, out: &mut Vec<Effect>) {
+pub(super) fn read_stats(model: &mut Model, out: &mut Vec<Effect>) {
     if model.stats_read == Read::Done {
         out.push(Effect::ReadStats);
         model.stats_read = Read::UnderWay;
@@ -41,7 +46,8 @@ fn read_stats(model: &mut Model, out: &mut Vec<Effect>) {
 }
 
 fn draft_moved(model: &mut Model, event: &Event, draft: &Draft) {
-    if model.drafts.run.as_ref().is_some_and(|run| run.draft.id == draft.id) {
+    let shown = model.drafts.run.as_ref().is_some_and(|run| run.draft.id == draft.id);
+    if shown || model.drafts.reading.as_ref() == Some(&draft.id) {
         model.drafts.again = true;
     }
     match event.kind {

@@ -14,6 +14,7 @@ pub(super) fn key(model: &mut Model, key: KeyEvent, out: &mut Vec<Effect>) {
         return;
     }
     model.status = None;
+    model.reads_fail = false;
     match model.keymap.action(model.context(), key) {
         Some(action) => act(model, action, out),
         None => match &model.inbox.focus {

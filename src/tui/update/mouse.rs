@@ -11,6 +11,7 @@ const NOTCH: isize = 3;
 
 pub(super) fn mouse(model: &mut Model, mouse: MouseEvent, out: &mut Vec<Effect>) {
     let at = Position::new(mouse.column, mouse.row);
+    model.reads_fail &= mouse.kind == MouseEventKind::Moved;
     match mouse.kind {
         MouseEventKind::ScrollDown => wheel(model, at, NOTCH, out),
         MouseEventKind::ScrollUp => wheel(model, at, -NOTCH, out),

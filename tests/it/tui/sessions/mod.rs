@@ -1,6 +1,8 @@
 //! Whole sessions at the keyboard: keys in, effects and screens out.
 
 mod arrivals;
+mod disorder;
+mod failures;
 mod filtering;
 mod notes;
 mod paging;
