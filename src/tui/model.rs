@@ -4,9 +4,11 @@ use super::action::Context;
 use super::keymap::Keymap;
 use super::mirror::Mirror;
 use super::screen::layout::{self, Layout};
+use super::servers::{ServerKey, Servers};
 use super::theme::{Shade, Theme};
 use crate::domain::filter::{Filter, FilterError, Test};
 use crate::domain::id::{CommandId, DraftId, FeedbackId};
+use crate::domain::server::Server;
 use crate::domain::time::Millis;
 use crate::protocol::Progress;
 use crate::protocol::read::{Detail, DraftDetail, Facets, Row, Stats};
@@ -22,6 +24,7 @@ pub enum View {
     #[default]
     Inbox,
     Drafts,
+    Servers,
 }
 
 /// The server behind the screen.
@@ -208,6 +211,7 @@ pub struct Model {
     pub view: View,
     pub inbox: Inbox,
     pub drafts: Drafts,
+    pub servers: Servers,
     pub overlays: Vec<Overlay>,
     pub status: Option<Status>,
     pub pending: BTreeMap<CommandId, Pending>,
@@ -227,6 +231,7 @@ pub struct Model {
     pub said: BTreeMap<DraftId, String>,
     pub detail_text: Text<DetailKey>,
     pub run_text: Text<RunKey>,
+    pub server_text: Text<ServerKey>,
 }
 
 /// How a read that is repeated when things change is getting on.
@@ -311,6 +316,7 @@ impl Model {
             view: View::default(),
             inbox,
             drafts: Drafts { tail: true, ..Drafts::default() },
+            servers: Servers::default(),
             overlays: Vec::new(),
             status,
             pending: BTreeMap::new(),
@@ -325,6 +331,7 @@ impl Model {
             said: BTreeMap::new(),
             detail_text: Text::default(),
             run_text: Text::default(),
+            server_text: Text::default(),
         }
     }
 
@@ -339,6 +346,7 @@ impl Model {
             (View::Inbox, Focus::Detail, _) => Context::Detail,
             (View::Inbox, Focus::Note(_), _) => Context::Note,
             (View::Inbox, Focus::Filter(_), _) => Context::Filter,
+            (View::Servers, ..) => self.servers.context(),
             (View::Drafts, _, DraftsFocus::List) => Context::Drafts,
             (View::Drafts, _, DraftsFocus::Run) => Context::Run,
         }
@@ -385,6 +393,10 @@ impl Model {
 
     pub fn selected_draft(&self) -> Option<&crate::domain::draft::Draft> {
         self.mirror.drafts().get(self.draft_cursor())
+    }
+
+    pub fn selected_server(&self) -> Option<&Server> {
+        self.servers.list.get(self.servers.cursor())
     }
 
     pub fn running(&self) -> usize {

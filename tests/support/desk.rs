@@ -9,6 +9,7 @@ use patchwork::domain::feedback::{Feedback, NewFeedback};
 use patchwork::domain::filter::{Filter, Sort};
 use patchwork::domain::id::{CommandId, DraftId, FeedbackId, NoteId};
 use patchwork::domain::note::Note;
+use patchwork::domain::server::Server;
 use patchwork::domain::time::{MINUTE, Millis};
 use patchwork::protocol::read::{
     Count, Detail, DraftDetail, Facets, Page, PageRequest, Position, RankedFile, Row, Snapshot, Stats,
@@ -25,6 +26,8 @@ const NOW: Millis = Millis(NOON);
 pub struct Desk {
     pub reports: Vec<Detail>,
     pub runs: Vec<DraftDetail>,
+    /// As the engine would give them: the one heard last first.
+    pub servers: Vec<Server>,
     seq: i64,
     /// What every command is answered with, instead of being done.
     pub refuses: Option<Refusal>,
@@ -148,6 +151,7 @@ impl Desk {
             }
             Effect::ReadDraft(id) => Answer::Draft { result: Ok(self.run_mut(&id).clone()), id },
             Effect::ReadStats => Answer::Stats(Ok(self.stats())),
+            Effect::ReadServers => Answer::Servers(Ok(self.servers.clone())),
             Effect::ReadFacets => Answer::Facets(Ok(self.facets())),
             Effect::Submit { id, command } => return self.submit(id, command),
             Effect::Watch { after } => {

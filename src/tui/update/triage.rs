@@ -105,6 +105,7 @@ fn link(model: &Model) -> Option<String> {
     let link = match model.view {
         View::Inbox => model.row().map(|row| row.pr_url.clone()),
         View::Drafts => model.selected_draft().and_then(|d| published(&d.state)).map(|p| p.pr_url.clone()),
+        View::Servers => None,
     };
     link.filter(|link| link.starts_with("https://") || link.starts_with("http://"))
 }
@@ -135,6 +136,7 @@ fn copied(model: &Model) -> Option<(&'static str, String)> {
     let draft = match model.view {
         View::Inbox => model.row().and_then(|row| model.mirror.draft_of(&row.id)),
         View::Drafts => model.selected_draft(),
+        View::Servers => None,
     };
     if let Some(published) = draft.and_then(|d| published(&d.state)) {
         return Some(("the branch's name", published.branch.clone()));
@@ -142,6 +144,7 @@ fn copied(model: &Model) -> Option<(&'static str, String)> {
     match model.view {
         View::Inbox => model.detail().map(|detail| ("the report", as_text(detail))),
         View::Drafts => model.drafts.run.as_ref().filter(|r| !r.diff.is_empty()).map(|r| ("the diff", r.diff.clone())),
+        View::Servers => model.selected_server().map(|server| ("the server's name", server.name.clone())),
     }
 }
 

@@ -6,6 +6,7 @@ mod failures;
 mod filtering;
 mod notes;
 mod paging;
+mod servers;
 mod triage;
 
 use crate::support::session::Session;
