@@ -4,6 +4,7 @@
 //! lock beside the database, resumes interrupted draft runs and notices what other processes write; a [`Mode::Guest`] is a
 //! short-lived process (the CLI) that writes the file directly beside an owner.
 
+pub mod answers;
 mod clock;
 mod feed;
 mod jobs;
@@ -82,6 +83,7 @@ struct Inner {
     secrets: RwLock<Arc<Secrets>>,
     /// The last counts and the log position they are true for.
     stats: Mutex<Option<(Seq, Stats)>>,
+    known: answers::Known,
     http: Http,
     /// Draft runs at the same time.
     places: Semaphore,
@@ -135,6 +137,7 @@ impl Engine {
                 store,
                 progress: ProgressBoard::new(),
                 stats: Mutex::new(None),
+                known: answers::Known::new(),
                 closing: CancellationToken::new(),
                 lock: Mutex::new(lock),
             }),
@@ -172,8 +175,8 @@ impl Engine {
                 let id = report.id.unwrap_or_else(|| FeedbackId::trusted(new_id()));
                 Change::InsertFeedback { id, report: Box::new(report.report) }
             }
-            Command::AddNote { feedback, content } => {
-                Change::InsertNote { id: NoteId::trusted(new_id()), feedback, content: content.into() }
+            Command::AddNote { feedback, content, public } => {
+                Change::InsertNote { id: NoteId::trusted(new_id()), feedback, content: content.into(), public }
             }
             Command::SetReviewed { feedback, reviewed } => Change::SetReviewed { feedback, reviewed },
             Command::StartDraft { feedback, force, drafter, target } => {
@@ -183,7 +186,11 @@ impl Engine {
             Command::RecordHeartbeat { heartbeat } => Change::RecordHeartbeat(heartbeat),
             Command::SaveSettings { settings } => Change::PutSettings(settings::pairs(settings)?),
         };
+        let adds_answer = matches!(change, Change::InsertNote { public: true, .. });
         let written = self.write(Some(id), actor, change).await.map_err(refusal)?;
+        if adds_answer {
+            self.inner.known.outdated();
+        }
         Ok(receipt(written))
     }
 
@@ -299,8 +306,10 @@ async fn look_for_foreign_commits(inner: Arc<Inner>) {
             _ = ticks.tick() => {}
             () = inner.closing.cancelled() => return,
         }
-        if let Err(e) = inner.store.look_for_foreign_commits() {
-            tracing::debug!(error = %e, "looking for other processes' commits");
+        match inner.store.look_for_foreign_commits() {
+            Ok(true) => inner.known.outdated(),
+            Ok(false) => {}
+            Err(e) => tracing::debug!(error = %e, "looking for other processes' commits"),
         }
     }
 }

@@ -87,9 +87,11 @@ pub(super) async fn add_note(
 ) -> Result<(StatusCode, Json<Recorded<NoteId>>), ApiError> {
     let mut fields = Fields::of(body)?;
     let text = fields.string("content");
+    let public = fields.boolean("public").unwrap_or(false);
     let text = fields.finish(text)?.unwrap_or_default();
     let content = NoteText::parse(text).map_err(|e| ApiError::fault("body", "content", "note", e.to_string()))?;
-    let receipt = app.engine().submit(key.or_new(), actor(), Command::AddNote { feedback: id, content }).await?;
+    let receipt =
+        app.engine().submit(key.or_new(), actor(), Command::AddNote { feedback: id, content, public }).await?;
     match receipt.made {
         Made::Note(id) => Ok((StatusCode::CREATED, Json(Recorded::new(id)))),
         Made::Feedback(_) | Made::Draft(_) | Made::Nothing => Err(key_used_elsewhere()),

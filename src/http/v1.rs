@@ -5,10 +5,8 @@
 
 use super::app::App;
 use super::error::ApiError;
-use super::ingest::{IdempotencyKey, accept, actor};
+use super::ingest::{IdempotencyKey, Taken, accept, actor};
 use super::json::JsonBody;
-use super::view::Recorded;
-use crate::domain::id::FeedbackId;
 use crate::domain::server::Heartbeat;
 use crate::engine::new_command_id;
 use crate::protocol::Command;
@@ -22,7 +20,7 @@ pub(super) async fn record(
     State(app): State<App>,
     key: IdempotencyKey,
     body: JsonBody,
-) -> Result<(StatusCode, Json<Recorded<FeedbackId>>), ApiError> {
+) -> Result<(StatusCode, Json<Taken>), ApiError> {
     accept(&app, key, in_our_words(body.0)).await
 }
 

@@ -46,6 +46,9 @@ struct NoteView<'a> {
     timestamp: String,
     content: &'a str,
     author: &'a str,
+    /// Handed to agents that meet the same gap: shown only when it is.
+    #[serde(skip_serializing_if = "is_false")]
+    public: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
@@ -84,7 +87,13 @@ impl<'a> From<&'a Detail> for FeedbackView<'a> {
 
 impl<'a> From<&'a Note> for NoteView<'a> {
     fn from(note: &'a Note) -> Self {
-        Self { id: &note.id, timestamp: note.at.to_iso(), content: &note.content, author: &note.author }
+        Self {
+            id: &note.id,
+            timestamp: note.at.to_iso(),
+            content: &note.content,
+            author: &note.author,
+            public: note.public,
+        }
     }
 }
 

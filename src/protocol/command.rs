@@ -18,6 +18,9 @@ pub enum Command {
     AddNote {
         feedback: FeedbackId,
         content: NoteText,
+        /// Hand it to agents that meet the same gap.
+        #[serde(default)]
+        public: bool,
     },
     /// Acts on all of `feedback` or, when one of them does not exist, on none.
     SetReviewed {

@@ -122,6 +122,21 @@ fn notes(conn: &Connection, of: &Feedback) -> Result<Vec<Note>, StoreError> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// Most public notes that are looked through; older ones no longer answer.
+const PUBLIC_NOTES: i64 = 5_000;
+
+/// The newest public notes, oldest first, each with its report.
+pub(super) fn public_notes(conn: &Connection) -> Result<Vec<(Report, String)>, StoreError> {
+    let sql = format!(
+        "SELECT {FEEDBACK_COLUMNS}, p.content FROM (
+             SELECT n, feedback_n, content FROM notes WHERE public = 1 ORDER BY n DESC LIMIT ?1) p
+         JOIN feedback f ON f.n = p.feedback_n ORDER BY p.n"
+    );
+    let mut select = conn.prepare_cached(&sql)?;
+    let rows = select.query_map([PUBLIC_NOTES], |row| Ok((feedback(row)?.report, row.get("content")?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 pub(super) const DRAFT_COLUMNS: &str = "d.id, f.id, f.what_i_needed, f.server_name, d.number, d.state, d.stage, d.reason, d.branch, \
      d.commit_id, d.pr_url, d.repository, d.drafter, d.model, d.target, d.created_at, d.updated_at, d.input_tokens, \
      d.output_tokens, d.cached_tokens";

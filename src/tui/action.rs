@@ -40,6 +40,7 @@ word_enum! {
         NoteInEditor = "note_in_editor",
         SaveNote = "save_note",
         LeaveNote = "leave_note",
+        PublicNote = "public_note",
         Draft = "draft",
         Redraft = "redraft",
         Cancel = "cancel",

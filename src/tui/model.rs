@@ -113,6 +113,8 @@ pub struct NoteEditor {
     pub area: TextArea<'static>,
     /// Sent and not answered yet.
     pub saving: Option<CommandId>,
+    /// To be handed to agents that meet the same gap.
+    pub public: bool,
     /// The pane the keys came from, and go back to.
     pub from_detail: bool,
 }

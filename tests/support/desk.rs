@@ -189,8 +189,9 @@ impl Desk {
                 }
                 Made::Nothing
             }
-            Command::AddNote { feedback, content } => {
+            Command::AddNote { feedback, content, public } => {
                 self.note(&feedback, 0, content.as_str());
+                self.detail_mut(&feedback).unwrap().notes.last_mut().unwrap().public = public;
                 news.push(self.about_report(EventKind::NoteAdded, &feedback));
                 Made::Note(NoteId::trusted("n"))
             }

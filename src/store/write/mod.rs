@@ -47,6 +47,7 @@ pub enum Change {
         id: NoteId,
         feedback: FeedbackId,
         content: String,
+        public: bool,
     },
     SetReviewed {
         feedback: Vec<FeedbackId>,
@@ -115,7 +116,7 @@ pub(super) fn apply(tx: &Connection, write: &Write) -> Result<Written, StoreErro
     let w = Writing { tx, write };
     match &write.change {
         Change::InsertFeedback { id, report } => w.insert_feedback(id, report),
-        Change::InsertNote { id, feedback, content } => w.insert_note(id, feedback, content),
+        Change::InsertNote { id, feedback, content, public } => w.insert_note(id, feedback, content, *public),
         Change::SetReviewed { feedback, reviewed } => w.set_reviewed(feedback, *reviewed),
         Change::InsertDraft(new) => w.insert_draft(new),
         Change::MoveDraft { draft, to } => w.move_draft(draft, to),
@@ -216,12 +217,20 @@ impl Writing<'_> {
         Ok(Written { seq, made, replayed: false })
     }
 
-    fn insert_note(&self, id: &NoteId, feedback: &FeedbackId, content: &str) -> Result<Written, StoreError> {
+    fn insert_note(
+        &self,
+        id: &NoteId,
+        feedback: &FeedbackId,
+        content: &str,
+        public: bool,
+    ) -> Result<Written, StoreError> {
         let n = self.feedback_n(feedback)?;
         let made = Made::Note(id.clone());
         self.tx
-            .prepare_cached("INSERT INTO notes (id, feedback_n, at, author, content) VALUES (?1, ?2, ?3, ?4, ?5)")?
-            .execute(params![id.as_str(), n, self.write.at.0, self.write.actor.name, content])?;
+            .prepare_cached(
+                "INSERT INTO notes (id, feedback_n, at, author, content, public) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?
+            .execute(params![id.as_str(), n, self.write.at.0, self.write.actor.name, content, public])?;
         self.tx.prepare_cached("UPDATE feedback SET note_count = note_count + 1 WHERE n = ?1")?.execute([n])?;
         let seq = self.event(EventKind::NoteAdded, &made, (Some(n), None), "")?;
         Ok(Written { seq, made, replayed: false })

@@ -127,7 +127,8 @@ impl Page<'_> {
             None => self.section("Tools", &format!("{}, without their names", heard.tool_count), theme.dim),
         }
         let pulse = heard.pulse;
-        let said = format!("the last one {}\nthe first one {}", ago(now, pulse.last_heard), ago(now, pulse.first_heard));
+        let said =
+            format!("the last one {}\nthe first one {}", ago(now, pulse.last_heard), ago(now, pulse.first_heard));
         self.section("Heartbeat", &said, theme.text);
         let senders = [("drop-in ", &heard.drop_in), ("SDK ", &heard.sdk), ("client ", &heard.client)];
         let senders = senders.into_iter().filter(|(_, text)| !text.is_empty());

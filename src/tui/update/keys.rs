@@ -85,6 +85,7 @@ fn act(model: &mut Model, action: Action, out: &mut Vec<Effect>) {
         Action::NoteInEditor => note::edit_outside(model, out),
         Action::SaveNote => note::save(model, out),
         Action::LeaveNote => note::leave(model),
+        Action::PublicNote => note::toggle_public(model),
         Action::Draft => drafts::start(model, false, out),
         Action::Redraft => drafts::start(model, true, out),
         Action::Cancel => drafts::cancel(model, out),

@@ -1,5 +1,6 @@
 //! The HTTP door over a real engine in a temporary directory; without sockets, but for `sockets`.
 
+mod answers;
 mod bodies;
 mod draft;
 mod events;
