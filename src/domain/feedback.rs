@@ -177,6 +177,17 @@ impl NewFeedback {
         reader.finish(parsed)
     }
 
+    /// A report of the hosted product's client libraries in our words: `server_slug` is what we call `server_name`.
+    pub fn in_our_words(mut json: Value) -> Value {
+        if let Value::Object(fields) = &mut json
+            && fields.get("server_name").is_none_or(Value::is_null)
+            && let Some(slug) = fields.remove("server_slug")
+        {
+            fields.insert("server_name".into(), slug);
+        }
+        json
+    }
+
     /// The id that a report sent under an idempotency key gets when it brings none of its own: the same key makes the same id, for ever.
     pub fn id_for_key(key: &CommandId) -> FeedbackId {
         let name = format!("patchwork:idempotency-key:{key}");

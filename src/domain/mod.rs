@@ -14,3 +14,4 @@ pub mod note;
 pub mod server;
 pub mod text;
 pub mod time;
+pub mod unsent;

@@ -7,6 +7,7 @@ use super::app::App;
 use super::error::ApiError;
 use super::ingest::{IdempotencyKey, Taken, accept, actor};
 use super::json::JsonBody;
+use crate::domain::feedback::NewFeedback;
 use crate::domain::server::Heartbeat;
 use crate::engine::new_command_id;
 use crate::protocol::Command;
@@ -21,17 +22,7 @@ pub(super) async fn record(
     key: IdempotencyKey,
     body: JsonBody,
 ) -> Result<(StatusCode, Json<Taken>), ApiError> {
-    accept(&app, key, in_our_words(body.0)).await
-}
-
-fn in_our_words(mut report: Value) -> Value {
-    if let Value::Object(fields) = &mut report
-        && fields.get("server_name").is_none_or(Value::is_null)
-        && let Some(slug) = fields.remove("server_slug")
-    {
-        fields.insert("server_name".into(), slug);
-    }
-    report
+    accept(&app, key, NewFeedback::in_our_words(body.0)).await
 }
 
 /// `POST /api/v1/heartbeat/`. 200 means that it is on the disk.

@@ -220,7 +220,7 @@ pub struct Model {
     pub undo: Vec<Undo>,
     pub unsaved: BTreeMap<FeedbackId, String>,
     pub progress: BTreeMap<DraftId, Progress>,
-    /// The first snapshot is here.
+    /// The newest snapshot that was asked for is here.
     pub ready: bool,
     /// A read has failed: nothing is read by itself until somebody presses a key.
     pub reads_fail: bool,

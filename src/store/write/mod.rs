@@ -42,6 +42,7 @@ pub enum Change {
     InsertFeedback {
         id: FeedbackId,
         report: Box<Report>,
+        reviewed: bool,
     },
     InsertNote {
         id: NoteId,
@@ -115,7 +116,7 @@ pub(super) fn apply(tx: &Connection, write: &Write) -> Result<Written, StoreErro
     }
     let w = Writing { tx, write };
     match &write.change {
-        Change::InsertFeedback { id, report } => w.insert_feedback(id, report),
+        Change::InsertFeedback { id, report, reviewed } => w.insert_feedback(id, report, *reviewed),
         Change::InsertNote { id, feedback, content, public } => w.insert_note(id, feedback, content, *public),
         Change::SetReviewed { feedback, reviewed } => w.set_reviewed(feedback, *reviewed),
         Change::InsertDraft(new) => w.insert_draft(new),
@@ -177,7 +178,7 @@ impl Writing<'_> {
         n.ok_or_else(|| StoreError::NotFound { what: "report", id: id.to_string() })
     }
 
-    fn insert_feedback(&self, id: &FeedbackId, r: &Report) -> Result<Written, StoreError> {
+    fn insert_feedback(&self, id: &FeedbackId, r: &Report, reviewed: bool) -> Result<Written, StoreError> {
         let made = Made::Feedback(id.clone());
         let tools = serde_json::to_string(&r.tools_available).map_err(|e| StoreError::Stored(e.to_string()))?;
         let extra = serde_json::to_string(&r.extra).map_err(|e| StoreError::Stored(e.to_string()))?;
@@ -186,8 +187,8 @@ impl Writing<'_> {
             .prepare_cached(
                 "INSERT INTO feedback (id, received_at, server_name, gap_type, gap_type_raw, resolution, resolution_raw,
                      has_suggestion, client_type, agent_model, session_id, what_i_needed, what_i_tried, suggestion, user_goal,
-                     tools_available, extra)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
+                     tools_available, extra, reviewed)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
                  ON CONFLICT (id) DO NOTHING",
             )?
             .execute(params![
@@ -208,6 +209,7 @@ impl Writing<'_> {
                 r.user_goal,
                 tools,
                 extra,
+                reviewed,
             ])?;
         if inserted == 0 {
             return Ok(Written { seq: log::newest(self.tx)?, made, replayed: true });

@@ -2,7 +2,7 @@
 
 use super::super::message::Effect;
 use super::super::mirror::{Shift, Side};
-use super::super::model::{Model, Mood};
+use super::super::model::{Model, Mood, Read};
 use crate::domain::filter::{Filter, Sort};
 use crate::domain::id::FeedbackId;
 use crate::protocol::read::{Page, PageRequest, Row, Snapshot};
@@ -15,6 +15,8 @@ pub(super) fn begin(model: &mut Model, out: &mut Vec<Effect>) {
     let filter = model.filter();
     model.inbox.generation += 1;
     model.inbox.loading = true;
+    // Until it comes, another filter begins anew again: a page would not bring back what a pruned log has taken.
+    model.ready = false;
     model.mirror.expect_snapshot();
     let request = PageRequest::first(filter, super::super::mirror::PAGE);
     out.push(Effect::Begin { generation: model.inbox.generation, request });
@@ -30,8 +32,8 @@ pub(super) fn began(model: &mut Model, snapshot: Snapshot, filter: Filter, out: 
     model.inbox.loading = false;
     model.ready = true;
     to_top(model);
-    if model.mirror.seq > seq {
-        // Its counts are from before what has been put on top.
+    if model.mirror.seq > seq || model.stats_read != Read::Done {
+        // Its counts are from before what has been put on top, or an answer that is on its way is older than they are.
         super::feed::read_stats(model, out);
     }
     if !model.watching {

@@ -14,11 +14,13 @@ mod note;
 mod servers;
 mod settle;
 mod triage;
+mod useful;
 
 use super::message::{Effect, Msg};
 use super::model::Model;
 
 pub use settle::next_tick;
+pub use useful::useful;
 
 /// What to do first: read where things stand.
 pub fn begin(model: &mut Model) -> Vec<Effect> {

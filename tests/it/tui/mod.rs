@@ -1,4 +1,6 @@
 //! The screen: its copy of the data, what it shows, and whole sessions at the keyboard.
 
 mod convergence;
+mod screens;
+mod servers;
 mod sessions;
