@@ -159,7 +159,7 @@ fn go(dir: &Path, name: &str) -> anyhow::Result<Plan> {
         }
     }
     if plan.files.len() == 1 {
-        plan.lines.push(format!("answer := feedback.Send(ctx, arguments, {name})"));
+        plan.lines.push(format!("answer := feedback.Send(arguments, {name}, feedback.Facts{{}})"));
         plan.hint = Some(
             "No go.mod above that directory names an SDK that there is an adapter for (mark3labs/mcp-go, modelcontextprotocol/go-sdk). \
              Run this again when it does, or build the tool from feedback.Tool and feedback.Send yourself."

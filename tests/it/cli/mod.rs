@@ -1,6 +1,7 @@
 //! The command line: the real binary, each test in a `PATCHWORK_HOME` of its own.
 
 mod arguments;
+mod channel;
 mod config;
 mod doctor;
 mod draft;
