@@ -5,7 +5,7 @@
 //! is stored in the same transaction, so a crash loses nothing: the next start goes on from there.
 
 use super::error::StoreError;
-use super::query::{indexed_words, tool_token};
+use super::query::{indexed_tools, indexed_words};
 use super::rows;
 use crate::protocol::Seq;
 use rusqlite::{Connection, params};
@@ -83,11 +83,8 @@ fn put(tx: &Connection, n: i64) -> Result<(), StoreError> {
     let Some(detail) = rows::detail(tx, n)? else { return Ok(()) };
     let report = &detail.feedback.report;
     let words = indexed_words(report.searchable().chain(detail.notes.iter().map(|n| n.content.as_str())));
-    let tools: Vec<String> = report.tools_available.iter().map(|t| tool_token(t)).collect();
-    tx.prepare_cached("INSERT OR REPLACE INTO search (rowid, words, tools) VALUES (?1, ?2, ?3)")?.execute(params![
-        n,
-        words,
-        tools.join(" ")
-    ])?;
+    let tools = indexed_tools(&report.tools_available);
+    tx.prepare_cached("INSERT OR REPLACE INTO search (rowid, words, tools) VALUES (?1, ?2, ?3)")?
+        .execute(params![n, words, tools])?;
     Ok(())
 }

@@ -8,12 +8,14 @@
 //! Only `engine` may use this layer.
 
 mod artifacts;
+mod counts;
 mod error;
 mod index;
 mod log;
 mod migrate;
 mod open;
 mod original;
+mod plan;
 mod query;
 mod reads;
 mod rows;

@@ -3,6 +3,7 @@
 //! Source of the schema: the original's `feedback`, `feedback_notes` and `settings` tables; `pr_url` and `client_type` came later
 //! and may be missing. Columns that this program does not know go to `extra`.
 
+use super::counts;
 use super::error::StoreError;
 use super::rows::opt;
 use crate::domain::feedback::{GapType, Resolution};
@@ -50,7 +51,7 @@ pub(super) fn import(tx: &Transaction<'_>, now: Millis) -> Result<(), StoreError
     for table in TABLES {
         tx.execute_batch(&format!("DROP TABLE IF EXISTS original_{table}"))?;
     }
-    Ok(())
+    counts::rebuild(tx)
 }
 
 fn has_table(tx: &Transaction<'_>, name: &str) -> Result<bool, StoreError> {

@@ -1,13 +1,14 @@
 //! The reads: each runs on a blocking thread, on one of a few read-only connections, inside one read transaction.
 
 use super::artifacts::ArtifactName;
+use super::counts::{self, Kind};
 use super::error::{Fault, StoreError};
 use super::index;
 use super::log::{self, Tail};
-use super::query;
 use super::rows::{self, DRAFT_COLUMNS, FEEDBACK_COLUMNS};
 use super::servers;
 use super::writer::Store;
+use super::{plan, query};
 use crate::domain::draft::{Draft, Stage, StageRecord};
 use crate::domain::feedback::Report;
 use crate::domain::filter::Sort;
@@ -16,10 +17,13 @@ use crate::domain::server::Server;
 use crate::domain::time::Millis;
 use crate::protocol::Seq;
 use crate::protocol::read::{
-    Count, Detail, DraftDetail, Facets, MAX_PAGE, Page, PageRequest, Position, RankedFile, Row, Snapshot, Stats,
+    Detail, DraftDetail, Facets, MAX_PAGE, Page, PageRequest, Position, RankedFile, Row, Snapshot, Stats,
 };
 use rusqlite::{Connection, OptionalExtension, Row as SqlRow, params};
 use std::collections::BTreeMap;
+
+/// Values that a facet lists at most.
+const FACETS: i64 = 50;
 
 impl Store {
     pub async fn snapshot(&self, request: PageRequest, now: Millis) -> Result<Snapshot, StoreError> {
@@ -128,11 +132,11 @@ impl Store {
     pub async fn facets(&self) -> Result<Facets, StoreError> {
         self.read(|conn| {
             Ok(Facets {
-                server: counts(conn, "server_name", 50)?,
-                gap: counts(conn, "gap_type", 50)?,
-                resolution: counts(conn, "resolution", 50)?,
-                client: counts(conn, "client_type", 50)?,
-                model: counts(conn, "agent_model", 50)?,
+                server: counts::of(conn, Kind::Server, FACETS)?,
+                gap: counts::of(conn, Kind::Gap, FACETS)?,
+                resolution: counts::of(conn, Kind::Resolution, FACETS)?,
+                client: counts::of(conn, Kind::Client, FACETS)?,
+                model: counts::of(conn, Kind::Model, FACETS)?,
             })
         })
         .await
@@ -236,7 +240,7 @@ fn matching<T>(
     number: fn(&T) -> i64,
 ) -> Result<Vec<T>, StoreError> {
     let unindexed = if query::by_index(&request.filter) { index::unindexed(conn)? } else { Vec::new() };
-    let select = query::page(conn, request, whole, &unindexed, now)?;
+    let select = plan::page(conn, request, whole, &unindexed, now)?;
     let mut statement = conn.prepare_cached(&select.sql)?;
     let mut found = statement.query_map(select.params(), of_row)?.collect::<Result<Vec<T>, _>>()?;
     if unindexed.is_empty() {
@@ -315,21 +319,10 @@ fn stats(conn: &Connection) -> Result<Stats, StoreError> {
     let one = |sql: &str| -> Result<i64, StoreError> { Ok(conn.prepare_cached(sql)?.query_row([], |r| r.get(0))?) };
     Ok(Stats {
         total: one("SELECT count(*) FROM feedback")?,
-        unreviewed: one("SELECT count(*) FROM feedback WHERE reviewed = 0")?,
+        unreviewed: counts::unreviewed(conn)?,
         note_count: one("SELECT count(*) FROM notes")?,
-        by_server: counts(conn, "server_name", i64::MAX)?,
-        by_gap_type: counts(conn, "gap_type", i64::MAX)?,
-        by_resolution: counts(conn, "resolution", i64::MAX)?,
+        by_server: counts::of(conn, Kind::Server, i64::MAX)?,
+        by_gap_type: counts::of(conn, Kind::Gap, i64::MAX)?,
+        by_resolution: counts::of(conn, Kind::Resolution, i64::MAX)?,
     })
-}
-
-/// Rows per value of an indexed column, most frequent first.
-fn counts(conn: &Connection, column: &'static str, limit: i64) -> Result<Vec<Count>, StoreError> {
-    let sql = format!(
-        "SELECT {column}, count(*) AS c FROM feedback WHERE {column} IS NOT NULL GROUP BY {column} ORDER BY c DESC, {column} LIMIT ?1"
-    );
-    let mut select = conn.prepare_cached(&sql)?;
-    let found =
-        select.query_map([limit], |r| Ok(Count { value: r.get(0)?, count: r.get(1)? }))?.collect::<Result<_, _>>()?;
-    Ok(found)
 }

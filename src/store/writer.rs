@@ -1,7 +1,8 @@
 //! The handle, the writer thread and the readers.
 
+use super::counts::Tally;
 use super::error::{Fault, StoreError};
-use super::write::{self, Write, Written};
+use super::write::{self, Change, Write, Written};
 use super::{index, log, migrate, open};
 use crate::domain::time::Millis;
 use crate::protocol::Seq;
@@ -174,7 +175,6 @@ impl Store {
 
     /// Finishes what is queued and closes the writer. Later writes answer [`StoreError::Closed`].
     pub async fn close(&self) {
-        lock(&self.inner.queue).take();
         // Before the writer's: SQLite folds the `-wal` file into the database when the last connection closes, and one that only
         // reads can't do that. A database that nobody uses should be one file, for whoever copies it.
         lock(&self.inner.foreign).take();
@@ -182,6 +182,8 @@ impl Store {
         let _all = self.inner.free.acquire_many(READERS as u32).await;
         self.inner.free.close();
         lock(&self.inner.readers).clear();
+        // The writer ends with its queue.
+        lock(&self.inner.queue).take();
         let thread = lock(&self.inner.thread).take();
         if let Some(thread) = thread {
             // The thread ends when its queue does; a panic in it was reported by the hook.
@@ -272,11 +274,15 @@ impl Writer {
         let busy = !self.jobs.is_empty() && self.last_slice.elapsed() >= BUSY_INDEX_EVERY;
         let mut tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut answers = Vec::with_capacity(batch.len());
+        let mut tally = Tally::default();
         for job in batch {
             let point = tx.savepoint()?;
             match write::apply(&point, &job.write) {
                 Ok(written) => {
                     point.commit()?;
+                    if let (Change::InsertFeedback { report, .. }, false) = (&job.write.change, written.replayed) {
+                        tally.add(report);
+                    }
                     answers.push(Ok(written));
                 }
                 // Where SQLite has undone the whole transaction by itself, what follows would stand outside of it.
@@ -284,6 +290,7 @@ impl Writer {
                 Err(e) => answers.push(Err(e)),
             }
         }
+        tally.store(&tx)?;
         if busy {
             index::slice(&tx, index::BUSY_SLICE)?;
             self.last_slice = Instant::now();

@@ -143,6 +143,14 @@ impl FilterInput {
     }
 }
 
+/// What becomes of reviewed reports in the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Reviewed {
+    #[default]
+    Hidden,
+    Shown,
+}
+
 /// The list of reports and the one beside it.
 #[derive(Debug, Default)]
 pub struct Inbox {
@@ -158,7 +166,7 @@ pub struct Inbox {
     /// The cursor is at the top because the user put it there: what arrives may appear.
     pub following: bool,
     pub marked: BTreeSet<FeedbackId>,
-    pub hide_reviewed: bool,
+    pub reviewed: Reviewed,
     /// The filter as typed; what `u` adds comes on top.
     pub typed: String,
     /// First line of the report beside the list, and the report it is a line of.
@@ -305,7 +313,7 @@ impl Model {
             Ingest::At(_) => None,
             Ingest::Off(why) => Some(Status { text: why.clone(), mood: Mood::Bad }),
         };
-        let inbox = Inbox { hide_reviewed: true, following: true, ..Inbox::default() };
+        let inbox = Inbox { following: true, ..Inbox::default() };
         Self {
             now: start.now,
             size: Rect::new(0, 0, start.size.0, start.size.1),
@@ -380,7 +388,7 @@ impl Model {
     pub fn filter(&self) -> Filter {
         // Only filters that parse become `typed`.
         let typed = Filter::parse(&self.inbox.typed).unwrap_or_default();
-        if !self.inbox.hide_reviewed || asks_for_a_state(&typed) {
+        if self.inbox.reviewed == Reviewed::Shown || asks_for_a_state(&typed) {
             return typed;
         }
         Filter::parse(format!("{} is:unreviewed", typed.source).trim()).unwrap_or(typed)

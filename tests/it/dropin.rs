@@ -272,12 +272,12 @@ fn a_report_without_the_right_key_waits_and_arrives_once_with_it() {
     let mut command = home.command(&["serve", "--port", "0"]);
     command.env("FEEDBACK_API_KEY", "the-right-key-of-this-test");
     let serve = Serve::start(command);
-    let agent = |needed: &str, key| {
+    let says = |needed: &str, key| {
         let settings = Settings { url: serve.url(), spool: &spool, key, era: "auto" };
         sdk.call(&minimal(needed), &settings)
     };
     for (needed, key) in [("without", None), ("with a wrong one", Some("a-wrong-key"))] {
-        let call = agent(needed, key);
+        let call = says(needed, key);
         call.assert_answered("queued");
         let complaints = call.end();
         assert!(complaints.contains("PATCHWORKMCP_UNSENT_FEEDBACK reason=status_401"), "{complaints}");
@@ -285,7 +285,7 @@ fn a_report_without_the_right_key_waits_and_arrives_once_with_it() {
     }
     assert_eq!(home.reports().len(), 0);
 
-    let call = agent("with it", Some("the-right-key-of-this-test"));
+    let call = says("with it", Some("the-right-key-of-this-test"));
     call.assert_answered("recorded");
     until("the spool is empty", || waiting(&spool).is_empty());
     call.end();

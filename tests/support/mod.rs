@@ -4,6 +4,7 @@ pub mod python;
 pub mod running;
 
 pub mod program;
+pub mod tty;
 
 pub mod fake;
 pub mod git;

@@ -4,8 +4,7 @@ CREATE TABLE meta (
     value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Small columns first: a scan that needs only those never reads the overflow pages of long texts.
--- Names that a report may leave out are NULL, so that the partial indexes below can serve `=`.
+-- Small columns first: a look at those never reads the overflow pages of long texts. Names that a report may leave out are NULL.
 CREATE TABLE feedback (
     n               INTEGER PRIMARY KEY,
     id              TEXT    NOT NULL UNIQUE,
@@ -32,18 +31,27 @@ CREATE TABLE feedback (
     extra           TEXT NOT NULL DEFAULT '{}'
 ) STRICT;
 
--- Every index ends in the row number by itself, which is the order of every list.
-CREATE INDEX feedback_received_at ON feedback (received_at);
+-- Everything that a filter asks about a report, in the order of the lists: a filter that nothing else serves looks through this, which is
+-- a tenth of the table. An index per column would cost every report that arrives, and could serve one column at a time.
+CREATE INDEX feedback_facts ON feedback (
+    n, reviewed, drafted, merged, note_count, has_suggestion, gap_type, resolution, server_name, client_type, agent_model,
+    received_at, session_id, pr_url
+);
+-- What can be narrow: few reports of one server or session among many.
 CREATE INDEX feedback_server      ON feedback (server_name);
-CREATE INDEX feedback_gap         ON feedback (gap_type);
-CREATE INDEX feedback_resolution  ON feedback (resolution)  WHERE resolution  IS NOT NULL;
-CREATE INDEX feedback_client      ON feedback (client_type) WHERE client_type IS NOT NULL;
-CREATE INDEX feedback_model       ON feedback (agent_model) WHERE agent_model IS NOT NULL;
-CREATE INDEX feedback_session     ON feedback (session_id)  WHERE session_id  IS NOT NULL;
-CREATE INDEX feedback_unreviewed  ON feedback (n) WHERE reviewed = 0;
-CREATE INDEX feedback_drafted     ON feedback (n) WHERE drafted = 1;
-CREATE INDEX feedback_merged      ON feedback (n) WHERE merged = 1;
-CREATE INDEX feedback_noted       ON feedback (n) WHERE note_count > 0;
+CREATE INDEX feedback_session     ON feedback (session_id) WHERE session_id IS NOT NULL;
+-- Few reports have been touched by anybody, at first none. The words of the condition stand in store::query too.
+CREATE INDEX feedback_touched ON feedback (n) WHERE drafted = 1 OR merged = 1 OR note_count > 0 OR pr_url <> '';
+-- From a time to the range of row numbers.
+CREATE INDEX feedback_received_at ON feedback (received_at);
+
+-- How many reports have a value, kept with the rows: see store::counts.
+CREATE TABLE counts (
+    kind  TEXT    NOT NULL,
+    value TEXT    NOT NULL COLLATE NOCASE,
+    count INTEGER NOT NULL,
+    PRIMARY KEY (kind, value)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE notes (
     n          INTEGER PRIMARY KEY,
@@ -119,7 +127,9 @@ CREATE TABLE events (
 CREATE INDEX events_command ON events (command) WHERE command IS NOT NULL;
 
 -- Words made by domain::text::words, so the tokenizer only splits at spaces. Rebuilt from the log: see store::index.
+-- The last word of a search is a beginning, and while somebody types it is a short one: without its own index, one letter
+-- would mean to merge the reports of every word that begins with it.
 CREATE VIRTUAL TABLE search USING fts5 (
     words, tools,
-    content = '', contentless_delete = 1, tokenize = 'ascii'
+    content = '', contentless_delete = 1, tokenize = 'ascii', prefix = '1 2 3'
 );

@@ -3,6 +3,7 @@
 mod drafts;
 
 use super::artifacts::ArtifactName;
+use super::counts::{self, Kind};
 use super::error::StoreError;
 use super::log::{self, Entry};
 use super::rows::opt;
@@ -240,15 +241,20 @@ impl Writing<'_> {
 
     fn set_reviewed(&self, ids: &[FeedbackId], reviewed: bool) -> Result<Written, StoreError> {
         let mut last = None;
+        let mut all = 0;
         for id in ids {
             let n = self.feedback_n(id)?;
             let changed = self
                 .tx
                 .prepare_cached("UPDATE feedback SET reviewed = ?2 WHERE n = ?1 AND reviewed <> ?2")?
                 .execute(params![n, reviewed])?;
+            all += changed as i64;
             if changed > 0 {
                 last = Some(self.event(EventKind::FeedbackReviewed, &Made::Nothing, (Some(n), None), "")?);
             }
+        }
+        if all > 0 {
+            counts::add(self.tx, Kind::Unreviewed, "", if reviewed { -all } else { all })?;
         }
         match last {
             Some(seq) => Ok(Written { seq, made: Made::Nothing, replayed: false }),

@@ -2,7 +2,7 @@
 
 use super::super::message::Effect;
 use super::super::mirror::{Shift, Side};
-use super::super::model::{Model, Mood, Read};
+use super::super::model::{Model, Mood, Read, Reviewed};
 use crate::domain::filter::{Filter, Sort};
 use crate::domain::id::FeedbackId;
 use crate::protocol::read::{Page, PageRequest, Row, Snapshot};
@@ -150,9 +150,12 @@ pub(super) fn bottom(model: &mut Model, out: &mut Vec<Effect>) {
 }
 
 pub(super) fn toggle_reviewed(model: &mut Model, out: &mut Vec<Effect>) {
-    model.inbox.hide_reviewed = !model.inbox.hide_reviewed;
-    let word = if model.inbox.hide_reviewed { "Reviewed reports are hidden" } else { "Reviewed reports are shown" };
-    model.say(Mood::Plain, word);
+    let (reviewed, said) = match model.inbox.reviewed {
+        Reviewed::Hidden => (Reviewed::Shown, "Reviewed reports are shown"),
+        Reviewed::Shown => (Reviewed::Hidden, "Reviewed reports are hidden"),
+    };
+    model.inbox.reviewed = reviewed;
+    model.say(Mood::Plain, said);
     reload(model, Side::Start, out);
 }
 

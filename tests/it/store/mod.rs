@@ -2,6 +2,7 @@
 
 mod damaged;
 mod filters;
+mod many;
 pub(crate) mod original;
 mod schema;
 

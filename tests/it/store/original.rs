@@ -82,6 +82,9 @@ async fn every_row_note_and_odd_value_is_kept() {
             engine.page(PageRequest::first(Filter::parse("since:2025-01-01 sort:oldest").unwrap(), 10)).await.unwrap();
         assert_eq!(all.rows[0].id.as_str(), "bbb", "in the order of their times");
         assert_eq!(engine.settings().await.unwrap().github_repo, "me/billing");
+        let stats = engine.stats().await.unwrap();
+        assert_eq!((stats.total, stats.unreviewed, stats.note_count), (4, 3, 2));
+        assert_eq!(stats.by_gap_type.iter().map(|c| c.count).sum::<i64>(), 4, "what was imported is counted");
         engine.close().await;
     }
 }
