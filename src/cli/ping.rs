@@ -17,8 +17,11 @@ use std::time::Instant;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Where to send it; also FEEDBACK_SIDECAR_URL. Without: the configured address on this machine
-    #[arg(long, value_name = "URL")]
+    #[arg(
+        long,
+        value_name = "URL",
+        help = "Where to send it; also FEEDBACK_SIDECAR_URL. Without: the configured address on this machine"
+    )]
     url: Option<String>,
 }
 

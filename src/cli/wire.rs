@@ -101,10 +101,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Code> {
 
 fn usual_directory(language: Language) -> PathBuf {
     match language {
-        Language::Python | Language::Typescript => PathBuf::from("."),
         Language::Go => PathBuf::from("feedback"),
         Language::Rust if Path::new("src").is_dir() => PathBuf::from("src"),
-        Language::Rust => PathBuf::from("."),
+        Language::Python | Language::Typescript | Language::Rust => PathBuf::from("."),
     }
 }
 

@@ -115,8 +115,8 @@ impl Pulse {
     /// The usual gap, when the time from `last` to `now` is much longer than that.
     fn unusual_silence(self, last: Millis, now: Millis) -> Option<i64> {
         let gap = self.usual_gap()?;
-        let least = if gap <= CLOCKWORK_GAP { CLOCKWORK_SILENCE } else { OTHER_SILENCE };
-        (now.since(last) > least.max(UNUSUAL * gap)).then_some(gap)
+        let floor = if gap <= CLOCKWORK_GAP { CLOCKWORK_SILENCE } else { OTHER_SILENCE };
+        (now.since(last) > floor.max(UNUSUAL * gap)).then_some(gap)
     }
 }
 

@@ -153,14 +153,14 @@ mod tests {
     use crate::domain::feedback::NewFeedback;
     use serde_json::{Value, json};
 
-    fn report(more: Value) -> Report {
+    fn report(more: &Value) -> Report {
         let mut fields =
             json!({"server_name": "billing", "what_i_needed": "Search costs, by date!", "what_i_tried": "t"});
         fields.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         NewFeedback::parse(fields).unwrap().report
     }
 
-    fn answered(known: Value, asked: Value) -> Option<String> {
+    fn answered(known: &Value, asked: &Value) -> Option<String> {
         let note = PublicNote { report: report(known), content: "use list_invoices".into() };
         Answers::of([note]).find(&report(asked)).map(|text| text.to_string())
     }
@@ -174,7 +174,7 @@ mod tests {
             json!({"gap_type": "other", "suggestion": "anything", "session_id": "another"}),
         ];
         for asked in same {
-            assert_eq!(answered(json!({}), asked.clone()).as_deref(), Some("use list_invoices"), "{asked}");
+            assert_eq!(answered(&json!({}), &asked).as_deref(), Some("use list_invoices"), "{asked}");
         }
         let different = [
             json!({"server_name": "calendar"}),
@@ -184,9 +184,13 @@ mod tests {
             json!({"what_i_needed": "…!?"}),
         ];
         for asked in different {
-            assert_eq!(answered(json!({}), asked.clone()), None, "{asked}");
+            assert_eq!(answered(&json!({}), &asked), None, "{asked}");
         }
-        assert_eq!(answered(json!({"what_i_needed": "?"}), json!({"what_i_needed": "!"})), None, "no words, no match");
+        assert_eq!(
+            answered(&json!({"what_i_needed": "?"}), &json!({"what_i_needed": "!"})),
+            None,
+            "no words, no match"
+        );
     }
 
     #[test]
@@ -194,22 +198,22 @@ mod tests {
         let missing = |words: &str, suggestion: &str| json!({"what_i_needed": words, "suggestion": suggestion, "gap_type": "missing_tool"});
         let known = || missing("find what I spent", "A tool search_costs(since, until) -> list");
         for suggestion in ["search_costs(query)", "Add `search-costs(…)`, please", "search_costs()"] {
-            assert!(answered(known(), missing("costs in May", suggestion)).is_some(), "{suggestion}");
+            assert!(answered(&known(), &missing("costs in May", suggestion)).is_some(), "{suggestion}");
         }
         for suggestion in ["search_cost(since)", "search_costs", "my_search_costs(since)", "a tool(search_costs)", "("]
         {
-            assert_eq!(answered(known(), missing("costs in May", suggestion)), None, "{suggestion}");
+            assert_eq!(answered(&known(), &missing("costs in May", suggestion)), None, "{suggestion}");
         }
         let other_gap = json!({"what_i_needed": "x", "suggestion": "search_costs(since)", "gap_type": "wrong_format"});
-        assert_eq!(answered(known(), other_gap), None);
+        assert_eq!(answered(&known(), &other_gap), None);
     }
 
     #[test]
     fn a_tool_that_lacks_something_is_known_by_what_it_lacks_too() {
         let lacks = |words: &str, suggestion: &str| json!({"what_i_needed": words, "suggestion": suggestion, "gap_type": "missing_parameter"});
         let known = || lacks("a", "searchCosts(since, until)");
-        assert!(answered(known(), lacks("b", "searchCosts(until, since)")).is_some(), "in any order");
-        assert_eq!(answered(known(), lacks("b", "searchCosts(currency)")), None);
+        assert!(answered(&known(), &lacks("b", "searchCosts(until, since)")).is_some(), "in any order");
+        assert_eq!(answered(&known(), &lacks("b", "searchCosts(currency)")), None);
     }
 
     #[test]
@@ -217,14 +221,14 @@ mod tests {
         let prose =
             json!({"what_i_needed": "a", "suggestion": "Better docs (with examples)", "gap_type": "missing_tool"});
         let other = json!({"what_i_needed": "b", "suggestion": "Faster docs(please)", "gap_type": "missing_tool"});
-        assert_eq!(answered(prose, other), None);
+        assert_eq!(answered(&prose, &other), None);
     }
 
     #[test]
     fn the_newest_answer_wins_and_is_short_and_harmless() {
-        let note = |content: &str| PublicNote { report: report(json!({})), content: content.into() };
+        let note = |content: &str| PublicNote { report: report(&json!({})), content: content.into() };
         let answers = Answers::of([note("first"), note(&format!(" \u{1b}[31m{}", "é".repeat(MAX_ANSWER * 2)))]);
-        let text = answers.find(&report(json!({}))).unwrap();
+        let text = answers.find(&report(&json!({}))).unwrap();
         assert_eq!(text.chars().count(), MAX_ANSWER);
         assert!(text.ends_with('…') && !text.contains('\u{1b}'), "{text}");
     }
@@ -232,8 +236,8 @@ mod tests {
     #[test]
     fn hostile_suggestions_cost_nothing_and_match_nothing() {
         let many = json!({"what_i_needed": "x", "suggestion": "(".repeat(200_000)});
-        assert_eq!(matches(&report(many)).len(), 1);
+        assert_eq!(matches(&report(&many)).len(), 1);
         let odd = json!({"what_i_needed": "x", "suggestion": "日本_語(a) \u{202e}__(b) -(c) é(d"});
-        assert_eq!(matches(&report(odd)).len(), 1);
+        assert_eq!(matches(&report(&odd)).len(), 1);
     }
 }

@@ -96,24 +96,19 @@ pub(super) fn all(conn: &Connection) -> Result<Vec<Server>, StoreError> {
     Ok(servers)
 }
 
-/// Counts from the indexes alone, and one row a server for the time of its last report.
+/// The stored counts, and the time of each server's last report.
 fn reports(conn: &Connection) -> Result<Vec<(String, Reports)>, StoreError> {
-    let mut unreviewed = BTreeMap::new();
-    let sql = "SELECT server_name, count(*) FROM feedback INDEXED BY feedback_server_unreviewed WHERE reviewed = 0 GROUP BY server_name";
-    let mut select = conn.prepare_cached(sql)?;
-    for row in select.query_map([], |r| Ok((r.get::<_, String>(0)?, r.get::<_, i64>(1)?)))? {
-        let (name, count) = row?;
-        unreviewed.insert(name.to_ascii_lowercase(), count);
-    }
-    let sql = "SELECT g.server_name, g.total, f.received_at FROM (
-                   SELECT server_name, count(*) AS total, max(n) AS last FROM feedback GROUP BY server_name
-                   ORDER BY last DESC LIMIT ?1) g
-               JOIN feedback f ON f.n = g.last";
+    let sql = "SELECT c.value, c.count, u.count, f.received_at
+         FROM counts c
+         LEFT JOIN counts u ON u.kind = 'server_unreviewed' AND u.value = c.value
+         JOIN feedback f ON f.n = (SELECT max(n) FROM feedback INDEXED BY feedback_server WHERE server_name = c.value)
+         WHERE c.kind = 'server' AND c.count > 0 ORDER BY f.n DESC LIMIT ?1";
     let mut select = conn.prepare_cached(sql)?;
     let rows = select.query_map([READ], |r| {
-        let name: String = r.get(0)?;
-        let unreviewed = unreviewed.get(&name.to_ascii_lowercase()).copied().unwrap_or_default();
-        Ok((name, Reports { total: r.get(1)?, unreviewed, last: Some(Millis(r.get(2)?)) }))
+        let unreviewed: Option<i64> = r.get(2)?;
+        let reports =
+            Reports { total: r.get(1)?, unreviewed: unreviewed.unwrap_or_default(), last: Some(Millis(r.get(3)?)) };
+        Ok((r.get(0)?, reports))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

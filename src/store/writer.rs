@@ -280,8 +280,10 @@ impl Writer {
             match write::apply(&point, &job.write) {
                 Ok(written) => {
                     point.commit()?;
-                    if let (Change::InsertFeedback { report, .. }, false) = (&job.write.change, written.replayed) {
-                        tally.add(report);
+                    if let (Change::InsertFeedback { report, reviewed, .. }, false) =
+                        (&job.write.change, written.replayed)
+                    {
+                        tally.add(report, *reviewed);
                     }
                     answers.push(Ok(written));
                 }

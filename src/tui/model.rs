@@ -143,6 +143,16 @@ impl FilterInput {
     }
 }
 
+/// What is being read for the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Loading {
+    #[default]
+    Nothing,
+    Rows,
+    /// Its beginning, where the user wants to be: the cursor goes there, not back to its report.
+    Top,
+}
+
 /// What becomes of reviewed reports in the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Reviewed {
@@ -172,11 +182,9 @@ pub struct Inbox {
     /// First line of the report beside the list, and the report it is a line of.
     pub scroll: usize,
     pub scrolled: Option<FeedbackId>,
-    /// The list is being read because the user wants to its top: the cursor goes there, not back to its report.
-    pub to_top: bool,
     /// Counts list requests; answers of older ones are thrown away.
     pub generation: u64,
-    pub loading: bool,
+    pub loading: Loading,
     /// Reports asked for and not answered; true: the answer may be older than what has been heard since.
     pub asked: BTreeMap<FeedbackId, bool>,
 }

@@ -4,7 +4,6 @@ pub mod python;
 pub mod running;
 
 pub mod program;
-pub mod tty;
 
 pub mod fake;
 pub mod git;
@@ -13,6 +12,7 @@ pub mod markdown;
 pub mod desk;
 pub mod scene;
 pub mod session;
+pub mod terminal;
 
 use patchwork::config::{Config, Secrets};
 use patchwork::domain::feedback::NewFeedback;

@@ -15,8 +15,9 @@ CREATE TABLE servers (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX servers_last_heard ON servers (last_heard);
 
--- Counts by server without a look at the rows.
-CREATE INDEX feedback_server_unreviewed ON feedback (server_name) WHERE reviewed = 0;
+-- Unreviewed reports of each server: kept from now on, see store::counts.
+INSERT INTO counts (kind, value, count)
+    SELECT 'server_unreviewed', server_name, count(*) FROM feedback WHERE reviewed = 0 GROUP BY server_name;
 
 -- A note that is handed to agents which meet the same gap: the author said so.
 ALTER TABLE notes ADD COLUMN public INTEGER NOT NULL DEFAULT 0;

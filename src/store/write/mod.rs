@@ -15,6 +15,7 @@ use crate::domain::server::Heartbeat;
 use crate::domain::time::Millis;
 use crate::protocol::{Actor, EventKind, Made, Seq};
 use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::BTreeMap;
 
 /// One change with its sender.
 #[derive(Debug)]
@@ -241,20 +242,20 @@ impl Writing<'_> {
 
     fn set_reviewed(&self, ids: &[FeedbackId], reviewed: bool) -> Result<Written, StoreError> {
         let mut last = None;
-        let mut all = 0;
+        let mut servers: BTreeMap<String, i64> = BTreeMap::new();
         for id in ids {
             let n = self.feedback_n(id)?;
-            let changed = self
-                .tx
-                .prepare_cached("UPDATE feedback SET reviewed = ?2 WHERE n = ?1 AND reviewed <> ?2")?
-                .execute(params![n, reviewed])?;
-            all += changed as i64;
-            if changed > 0 {
+            let sql = "UPDATE feedback SET reviewed = ?2 WHERE n = ?1 AND reviewed <> ?2 RETURNING server_name";
+            let changed: Option<String> =
+                self.tx.prepare_cached(sql)?.query_row(params![n, reviewed], |r| r.get(0)).optional()?;
+            if let Some(server) = changed {
+                *servers.entry(server).or_default() += if reviewed { -1 } else { 1 };
                 last = Some(self.event(EventKind::FeedbackReviewed, &Made::Nothing, (Some(n), None), "")?);
             }
         }
-        if all > 0 {
-            counts::add(self.tx, Kind::Unreviewed, "", if reviewed { -all } else { all })?;
+        for (server, more) in &servers {
+            counts::add(self.tx, Kind::Unreviewed, "", *more)?;
+            counts::add(self.tx, Kind::ServerUnreviewed, server, *more)?;
         }
         match last {
             Some(seq) => Ok(Written { seq, made: Made::Nothing, replayed: false }),

@@ -78,11 +78,9 @@ pub fn lines(server: &Server, theme: &Theme, now: Millis, width: u16) -> Vec<Lin
         page.body(&format!("! It {}{}", if sentence.starts_with("silent") { "is " } else { "" }, sentence), theme.bad);
     }
     let reports = server.reports;
-    let mut said = format!("{}, {} unreviewed", counted(reports.total, "report"), reports.unreviewed);
-    if let Some(last) = reports.last {
-        said.push_str(&format!("\nthe last one {}", ago(now, last)));
-    }
-    page.section("Reports", &said, theme.text);
+    let counts = format!("{}, {} unreviewed", counted(reports.total, "report"), reports.unreviewed);
+    let last = reports.last.map_or_else(String::new, |last| format!("\nthe last one {}", ago(now, last)));
+    page.section("Reports", &format!("{counts}{last}"), theme.text);
     match &server.heartbeat {
         Some(heard) => page.heartbeat(heard, now),
         None => page.section("Heartbeat", "none: what sends its reports sends no heartbeats, which is fine", theme.dim),

@@ -157,3 +157,29 @@ async fn a_heartbeat_that_is_wrong_says_where() {
     assert_eq!(door.send(request(Method::GET, "/api/v1/heartbeat/", Body::empty())).await.status, 405);
     assert!(servers(&door).await.is_empty());
 }
+
+#[tokio::test]
+async fn what_is_left_to_review_is_counted_for_each_server() {
+    let door = Door::open().await;
+    let mut ids = Vec::new();
+    for name in ["a", "a", "A", "b"] {
+        ids.push(door.report(json!({"server_name": name})).await);
+    }
+    let counts = async || {
+        let all = servers(&door).await;
+        let of = |name: &str| {
+            let server = all.iter().find(|s| s["server_name"] == name).unwrap();
+            (server["unreviewed"].as_i64().unwrap(), server["reports"].as_i64().unwrap())
+        };
+        (of("a"), of("b"))
+    };
+    assert_eq!(counts().await, ((3, 3), (1, 1)));
+    for (id, reviewed, wanted) in [(0, true, 2), (0, true, 2), (2, true, 1), (0, false, 2)] {
+        let path = format!("/api/feedback/{}", ids[id]);
+        door.call(Method::PATCH, &path, &json!({"reviewed": reviewed})).await;
+        assert_eq!(counts().await, ((wanted, 3), (1, 1)), "{id} {reviewed}");
+    }
+    door.report(json!({"server_name": "patchwork-ping"})).await;
+    assert_eq!(door.engine().stats().await.unwrap().unreviewed, 3, "a canary waits for nobody");
+    assert_eq!(servers(&door).await.len(), 2);
+}

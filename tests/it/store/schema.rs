@@ -17,6 +17,7 @@ async fn a_file_of_the_first_schema_is_migrated() {
         "INSERT INTO meta (key, value) VALUES ('database_id', 'the-same-as-before');
          INSERT INTO feedback (n, id, received_at, server_name, gap_type, has_suggestion, what_i_needed, what_i_tried, note_count)
              VALUES (1, 'r1', 5, 'billing', 'other', 0, 'needed', 'tried', 1);
+         INSERT INTO counts (kind, value, count) VALUES ('server', 'billing', 1), ('unreviewed', '', 1);
          INSERT INTO notes (id, feedback_n, at, author, content) VALUES ('n1', 1, 6, 'ada', 'between us');
          PRAGMA application_id = 0x50574d43; PRAGMA user_version = 1;",
     )
@@ -29,6 +30,7 @@ async fn a_file_of_the_first_schema_is_migrated() {
     assert_eq!((kept.notes[0].content.as_str(), kept.notes[0].public), ("between us", false));
     let servers = engine.servers().await.unwrap();
     assert_eq!((servers[0].name.as_str(), servers[0].reports.unreviewed), ("billing", 1));
+    assert_eq!(servers[0].reports.total, 1);
     engine.close().await;
 
     let names: Vec<String> =

@@ -11,6 +11,7 @@ use patchwork::tui::model::Ingest;
 use ratatui::style::Style;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 const SIZES: [(u16, u16); 3] = [(40, 12), (80, 24), (120, 40)];
 
@@ -19,9 +20,9 @@ pub(super) fn snapshot(name: &str, sit: impl Fn(u16, u16) -> Sitting) {
     let mut all = String::new();
     for (width, height) in SIZES {
         let sitting = sit(width, height);
-        all.push_str(&format!("{width}×{height} {}\n", "─".repeat(usize::from(width).saturating_sub(7))));
+        writeln!(all, "{width}×{height} {}", "─".repeat(usize::from(width).saturating_sub(7))).unwrap();
         for line in sitting.scene.lines() {
-            all.push_str(&format!("│{line}\n"));
+            writeln!(all, "│{line}").unwrap();
         }
     }
     insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
@@ -446,8 +447,7 @@ fn every_hint_of_the_footer_does_something() {
         }
     }
     let keymap = Keymap::new(&BTreeMap::new()).unwrap();
-    let all: BTreeSet<String> =
-        keymap.bindings().iter().filter_map(|b| b.hint.as_ref()).map(|hint| hint.to_string()).collect();
+    let all: BTreeSet<String> = keymap.bindings().iter().filter_map(|b| b.hint.clone()).collect();
     assert_eq!(pressed, all, "every hint stood there once");
 }
 

@@ -143,7 +143,7 @@ impl Disorder {
         run.log.push_str("and on\n");
         let (to, kind) = match run.draft.state.stage() {
             None => (DraftState::Running { stage: Stage::Checkout }, EventKind::DraftStageStarted),
-            Some(stage) if at % 5 == 0 => {
+            Some(stage) if at.is_multiple_of(5) => {
                 (DraftState::Failed { stage, reason: "no luck".into() }, EventKind::DraftFailed)
             }
             Some(stage) => match stage.next() {
