@@ -2,6 +2,8 @@
 
 pub mod python;
 pub mod running;
+pub mod servers;
+pub mod toolchain;
 
 pub mod program;
 
