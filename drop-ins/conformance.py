@@ -43,7 +43,7 @@ TEXTS = json.loads((Path(__file__).resolve().parent.parent / "assets" / "feedbac
 KEY = "conformance-key"
 CLIENT = {"name": "conformance-client", "version": "1.2.3"}
 CALL_LIMIT_SECONDS = 2.0
-HUGE_LIMIT_SECONDS = 3.0
+HUGE_LIMIT_SECONDS = 4.0
 DRAIN_SECONDS = 20.0
 LONG_FIELDS = ("what_i_needed", "what_i_tried", "suggestion", "user_goal")
 SHORT_FIELDS = ("gap_type", "resolution", "agent_model", "session_id", "client_type", "client_version")
@@ -663,7 +663,8 @@ def scenario_huge_report(bench: Bench) -> None:
     """What is cut anyway must not be worked through first. The SDK reads all of it, and that takes its time too."""
     server = bench.start()
     text = "The tool `search_costs` has no parameter for the region: search_costs(region: str). password=hunter2hunter2 "
-    huge = text * 13_000  # 1.4 MB a field; some SDKs give up at a message of 10 MB
+    # 1.4 MB a field, because some SDKs give up at a message of 10 MB. What lies behind the cut is what patterns are slow with.
+    huge = text * 3_000 + "----- " * 180_000
     arguments: dict[str, Any] = {name: huge for name in (*LONG_FIELDS, "agent_model", "session_id")}
     arguments["tools_available"] = ["t" * 100] * 5_000
     for name, kinds in {"ok": ["recorded"], "slow": ["queued", "lost"]}.items():

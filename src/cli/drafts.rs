@@ -69,15 +69,13 @@ fn print(out: &mut Out, detail: &DraftDetail) -> io::Result<()> {
         ("target", draft.target.as_str()),
         ("tokens", if draft.usage.input_tokens == 0 { "" } else { &tokens }),
     ] {
-        if !value.is_empty() {
-            out.parts(&[(Some(Ink::Dim), format!("{name:<13}")), (None, value.to_owned())])?;
-        }
+        out.field(name, value)?;
     }
     match &draft.state {
         DraftState::Published { published } => {
             let place = if published.pr_url.is_empty() { &published.repository } else { &published.pr_url };
-            out.parts(&[(Some(Ink::Dim), format!("{:<13}", "branch")), (None, published.branch.clone())])?;
-            out.parts(&[(Some(Ink::Dim), format!("{:<13}", "where")), (None, place.clone())])?;
+            out.field("branch", &published.branch)?;
+            out.field("where", place)?;
         }
         DraftState::Failed { reason, .. } => section(out, "Why it failed", reason)?,
         DraftState::Queued | DraftState::Running { .. } | DraftState::Cancelled { .. } => {}

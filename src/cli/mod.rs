@@ -17,6 +17,7 @@ mod paths;
 mod progress;
 mod review;
 mod serve;
+mod servers;
 mod setup;
 mod show;
 mod stats;
@@ -63,6 +64,8 @@ enum Command {
     Draft(draft::Args),
     /// List draft runs, or show one with its diff and log
     Drafts(drafts::Args),
+    /// List the servers that were heard of, and what looks wrong with them
+    Servers(servers::Args),
     /// Count reports by server, gap and resolution
     Stats(stats::Args),
     /// Show, check or explain the settings
@@ -110,6 +113,7 @@ async fn run_async(command: Option<Command>, global: Global, server: ServerArgs)
         Some(Command::Review(args)) => review::run(args, &global).await,
         Some(Command::Draft(args)) => draft::run(args, &global).await,
         Some(Command::Drafts(args)) => drafts::run(args, &global).await,
+        Some(Command::Servers(args)) => servers::run(&args, &global).await,
         Some(Command::Stats(args)) => stats::run(&args, &global).await,
         Some(Command::Config(args)) => config::run(&args, &global),
         Some(Command::Paths(args)) => paths::run(&args, &global),

@@ -9,6 +9,9 @@ use unicode_width::UnicodeWidthChar;
 /// Columns of a terminal that does not say how wide it is.
 const USUAL_WIDTH: usize = 100;
 
+/// Columns of a field's name.
+const FIELD: usize = 13;
+
 /// The few colours the command line uses, as SGR parameters of the terminal's own palette.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Ink {
@@ -94,6 +97,19 @@ impl Out {
             for piece in wrapped(line, room.unwrap_or(usize::MAX)) {
                 writeln!(self.to, "{}", format!("{indent}{piece}").trim_end())?;
             }
+        }
+        Ok(())
+    }
+
+    /// A line of a name and a value, nothing when there is no value; a long one goes on below its beginning.
+    pub(super) fn field(&mut self, name: &str, value: &str) -> io::Result<()> {
+        if value.is_empty() {
+            return Ok(());
+        }
+        let room = self.width.map_or(usize::MAX, |width| width.saturating_sub(FIELD).max(20));
+        for (n, piece) in wrapped(&text::line(value), room).into_iter().enumerate() {
+            let name = if n == 0 { name } else { "" };
+            self.parts(&[(Some(Ink::Dim), format!("{name:<FIELD$}")), (None, piece)])?;
         }
         Ok(())
     }

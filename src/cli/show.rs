@@ -63,9 +63,7 @@ fn print(out: &mut Out, detail: &Detail) -> io::Result<()> {
         ("draft", &draft),
         ("pull request", &f.pr_url),
     ] {
-        if !value.is_empty() {
-            out.parts(&[(Some(Ink::Dim), format!("{name:<13}")), (None, value.to_owned())])?;
-        }
+        out.field(name, value)?;
     }
     for (title, text) in [
         ("What was needed", &r.what_i_needed),
@@ -81,7 +79,8 @@ fn print(out: &mut Out, detail: &Detail) -> io::Result<()> {
     }
     for note in &detail.notes {
         let author = if note.author.is_empty() { String::new() } else { format!(" by {}", note.author) };
-        section(out, &format!("Note{author}, {}", ago_in_words(now, note.at)), &note.content)?;
+        let what = if note.public { "Public answer" } else { "Note" };
+        section(out, &format!("{what}{author}, {}", ago_in_words(now, note.at)), &note.content)?;
     }
     Ok(())
 }

@@ -27,6 +27,8 @@ const COMMAND: &str = include_str!("../../assets/prompts/command.md");
 const MAX_FIELD: usize = 16 * 1024;
 const MAX_DIFF: usize = 60 * 1024;
 const MAX_TOOLS: usize = 200;
+/// What a new draft says about the one before.
+const UNWANTED: &str = "was not what the developer wanted, or not all of it.";
 /// Most left-out files named one by one.
 const MAX_LEFT_OUT: usize = 40;
 
@@ -146,16 +148,13 @@ fn no_previous() -> String {
 }
 
 fn previous(previous: &Previous) -> String {
-    let where_it_is = if previous.pr_url.is_empty() {
-        format!("branch {}", text::clipped(&previous.branch, 120))
-    } else {
-        format!("pull request {}", text::clipped(&previous.pr_url, 200))
+    let what = match (previous.pr_url.as_str(), previous.branch.as_str()) {
+        ("", "") => "An earlier draft could not be published, which says nothing about its content.".to_owned(),
+        ("", branch) => format!("An earlier draft (branch {}) {UNWANTED}", text::clipped(branch, 120)),
+        (url, _) => format!("An earlier draft (pull request {}) {UNWANTED}", text::clipped(url, 200)),
     };
-    format!(
-        "An earlier draft ({where_it_is}) was not what the developer wanted, or not all of it. It is NOT part of the \
-         files below. Keep what was right, change what the notes ask for:\n{}",
-        fenced("previous_draft", "", &clip(&previous.diff, MAX_DIFF))
-    )
+    let diff = fenced("previous_draft", "", &clip(&previous.diff, MAX_DIFF));
+    format!("{what} It is NOT part of the files below. Keep what was right, change what the notes ask for:\n{diff}")
 }
 
 fn file(excerpt: &Excerpt) -> String {

@@ -34,9 +34,10 @@ pub struct Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Closing the file is not enough at once: a child that is just being started has a copy of it until it becomes its program.
-        if let Err(e) = self.file.unlock() {
-            tracing::warn!(error = %e, "the lock could not be given back; it goes with the process");
+        // Closing the file alone may be too little: a child that is being started has a copy of it for a moment, and the lock
+        // lives as long as any copy does.
+        if let Err(error) = self.file.unlock() {
+            tracing::debug!(%error, "a lock is left to the operating system");
         }
     }
 }
@@ -95,4 +96,20 @@ fn read(file: &mut File) -> Option<OwnerInfo> {
     let mut text = String::new();
     file.read_to_string(&mut text).ok()?;
     serde_json::from_str(&text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_of_the_file_in_a_child_does_not_keep_the_lock() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.lock");
+        let lock = try_take(&path).unwrap().unwrap();
+        let copy = lock.file.try_clone().unwrap();
+        assert!(try_take(&path).unwrap().is_none());
+        drop(lock);
+        assert!(try_take(&path).unwrap().is_some(), "given back although {copy:?} is open");
+    }
 }

@@ -17,6 +17,7 @@ mod original;
 mod query;
 mod reads;
 mod rows;
+mod servers;
 mod write;
 mod writer;
 

@@ -150,16 +150,18 @@ impl Store {
         tokio::task::spawn_blocking(work).await.map_err(|e| StoreError::Stored(format!("a read died: {e}")))?
     }
 
-    /// Rings the bell when another process has committed; called now and then by the owner.
-    pub fn look_for_foreign_commits(&self) -> Result<(), StoreError> {
+    /// Rings the bell when another connection has committed, of this process or another one, and says so; called now and then by the
+    /// owner.
+    pub fn look_for_foreign_commits(&self) -> Result<bool, StoreError> {
         let mut foreign = lock(&self.inner.foreign);
-        let Some((conn, seen)) = foreign.as_mut() else { return Ok(()) };
+        let Some((conn, seen)) = foreign.as_mut() else { return Ok(false) };
         let version = open::data_version(conn)?;
         if version != *seen {
             *seen = version;
             ring(&self.inner.bell, log::newest(conn)?);
+            return Ok(true);
         }
-        Ok(())
+        Ok(false)
     }
 
     /// Waits until the search index has everything that is committed by now.
@@ -238,7 +240,10 @@ impl Writer {
         // What a lock or a fault keeps from being indexed now, the next start indexes.
         while let Indexed::Some = self.index_idle() {}
         // SQLite does this by itself when the last connection closes, but only when it gets the file alone, and then says nothing.
-        let folded = self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+        // Who came to read does not wait for somebody else's lock at its end.
+        let patience = self.conn.busy_timeout(INDEX_PATIENCE);
+        let fold = || self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+        let folded = patience.and_then(|()| fold());
         if folded != Ok(0) {
             tracing::info!(?folded, "the -wal file stays; it belongs to the database, and the next start reads it");
         }

@@ -52,7 +52,7 @@ pub struct Mirror {
     details: VecDeque<Detail>,
     /// Counts changes of `details`.
     version: u64,
-    /// Events that came while a page was being read; the page may be older than they are.
+    /// Events that came while a page or a snapshot was being read, which may be older than they are.
     meanwhile: Option<Vec<Event>>,
 }
 
@@ -92,13 +92,26 @@ impl Mirror {
         self.details.iter().find(|d| d.feedback.id == *id)
     }
 
-    /// Begins anew; `filter` is what the snapshot's page was asked for with.
-    pub fn begin(&mut self, snapshot: Snapshot, filter: Filter) {
+    /// A snapshot is asked for: remembers what happens until it comes.
+    pub fn expect_snapshot(&mut self) {
+        self.meanwhile = Some(Vec::new());
+    }
+
+    /// What was asked for will not come.
+    pub fn expect_nothing(&mut self) {
+        self.meanwhile = None;
+    }
+
+    /// Begins anew, and puts what happened since the snapshot was read on top; `filter` is what its page was asked for with.
+    pub fn begin(&mut self, snapshot: Snapshot, filter: Filter, now: Millis) {
+        let meanwhile = self.meanwhile.take().unwrap_or_default();
         self.seq = snapshot.seq;
         self.drafts = snapshot.drafts;
         self.details.clear();
-        self.meanwhile = None;
-        self.place(Side::Start, snapshot.page, filter, Millis::default());
+        self.place(Side::Start, snapshot.page, filter, now);
+        for event in meanwhile {
+            self.fold(&event, now);
+        }
     }
 
     /// The request whose answer belongs on `side`; `None` when there is nothing more there. Remembers what happens until the
@@ -259,6 +272,7 @@ pub fn changes_counts(event: &Event) -> bool {
         | EventKind::DraftPublished
         | EventKind::DraftFailed
         | EventKind::DraftCancelled
-        | EventKind::SettingsSaved => false,
+        | EventKind::SettingsSaved
+        | EventKind::ServerChanged => false,
     }
 }

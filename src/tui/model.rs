@@ -4,9 +4,11 @@ use super::action::Context;
 use super::keymap::Keymap;
 use super::mirror::Mirror;
 use super::screen::layout::{self, Layout};
+use super::servers::{ServerKey, Servers};
 use super::theme::{Shade, Theme};
 use crate::domain::filter::{Filter, FilterError, Test};
 use crate::domain::id::{CommandId, DraftId, FeedbackId};
+use crate::domain::server::Server;
 use crate::domain::time::Millis;
 use crate::protocol::Progress;
 use crate::protocol::read::{Detail, DraftDetail, Facets, Row, Stats};
@@ -22,6 +24,7 @@ pub enum View {
     #[default]
     Inbox,
     Drafts,
+    Servers,
 }
 
 /// The server behind the screen.
@@ -69,12 +72,16 @@ pub enum Pending {
         reports: Vec<FeedbackId>,
         reviewed: bool,
         undoing: bool,
+        /// The selection this was for, to be brought back when it is refused.
+        marked: BTreeSet<FeedbackId>,
     },
     Note {
         report: FeedbackId,
     },
     Draft {
         report: FeedbackId,
+        /// It was selected.
+        marked: bool,
     },
     Cancel {
         draft: DraftId,
@@ -106,6 +113,8 @@ pub struct NoteEditor {
     pub area: TextArea<'static>,
     /// Sent and not answered yet.
     pub saving: Option<CommandId>,
+    /// To be handed to agents that meet the same gap.
+    pub public: bool,
     /// The pane the keys came from, and go back to.
     pub from_detail: bool,
 }
@@ -152,12 +161,16 @@ pub struct Inbox {
     pub hide_reviewed: bool,
     /// The filter as typed; what `u` adds comes on top.
     pub typed: String,
+    /// First line of the report beside the list, and the report it is a line of.
     pub scroll: usize,
+    pub scrolled: Option<FeedbackId>,
+    /// The list is being read because the user wants to its top: the cursor goes there, not back to its report.
+    pub to_top: bool,
     /// Counts list requests; answers of older ones are thrown away.
     pub generation: u64,
     pub loading: bool,
-    /// Reports asked for and not answered.
-    pub asked: BTreeSet<FeedbackId>,
+    /// Reports asked for and not answered; true: the answer may be older than what has been heard since.
+    pub asked: BTreeMap<FeedbackId, bool>,
 }
 
 /// Where the keys of the drafts view go.
@@ -200,6 +213,7 @@ pub struct Model {
     pub view: View,
     pub inbox: Inbox,
     pub drafts: Drafts,
+    pub servers: Servers,
     pub overlays: Vec<Overlay>,
     pub status: Option<Status>,
     pub pending: BTreeMap<CommandId, Pending>,
@@ -208,6 +222,8 @@ pub struct Model {
     pub progress: BTreeMap<DraftId, Progress>,
     /// The first snapshot is here.
     pub ready: bool,
+    /// A read has failed: nothing is read by itself until somebody presses a key.
+    pub reads_fail: bool,
     pub stats_read: Read,
     /// Makes command ids: a random part from outside and a number.
     pub ids: (String, u64),
@@ -217,6 +233,7 @@ pub struct Model {
     pub said: BTreeMap<DraftId, String>,
     pub detail_text: Text<DetailKey>,
     pub run_text: Text<RunKey>,
+    pub server_text: Text<ServerKey>,
 }
 
 /// How a read that is repeated when things change is getting on.
@@ -301,6 +318,7 @@ impl Model {
             view: View::default(),
             inbox,
             drafts: Drafts { tail: true, ..Drafts::default() },
+            servers: Servers::default(),
             overlays: Vec::new(),
             status,
             pending: BTreeMap::new(),
@@ -308,12 +326,14 @@ impl Model {
             unsaved: start.unsaved,
             progress: BTreeMap::new(),
             ready: false,
+            reads_fail: false,
             stats_read: Read::default(),
             ids: (start.id_prefix, 0),
             watching: false,
             said: BTreeMap::new(),
             detail_text: Text::default(),
             run_text: Text::default(),
+            server_text: Text::default(),
         }
     }
 
@@ -328,6 +348,7 @@ impl Model {
             (View::Inbox, Focus::Detail, _) => Context::Detail,
             (View::Inbox, Focus::Note(_), _) => Context::Note,
             (View::Inbox, Focus::Filter(_), _) => Context::Filter,
+            (View::Servers, ..) => self.servers.context(),
             (View::Drafts, _, DraftsFocus::List) => Context::Drafts,
             (View::Drafts, _, DraftsFocus::Run) => Context::Run,
         }
@@ -342,9 +363,17 @@ impl Model {
         self.mirror.rows().get(self.inbox.cursor)
     }
 
+    /// The report beside the list: the one under the cursor, or the one a note is being written about, wherever the list has gone.
+    pub fn shown(&self) -> Option<&FeedbackId> {
+        match &self.inbox.focus {
+            Focus::Note(editor) => Some(&editor.report),
+            Focus::List | Focus::Detail | Focus::Filter(_) => self.row().map(|row| &row.id),
+        }
+    }
+
     /// The report beside the list, once it is read.
     pub fn detail(&self) -> Option<&Detail> {
-        self.mirror.detail(&self.row()?.id)
+        self.mirror.detail(self.shown()?)
     }
 
     /// The filter in force: what is typed, and what `u` adds.
@@ -368,6 +397,10 @@ impl Model {
         self.mirror.drafts().get(self.draft_cursor())
     }
 
+    pub fn selected_server(&self) -> Option<&Server> {
+        self.servers.list.get(self.servers.cursor())
+    }
+
     pub fn running(&self) -> usize {
         self.mirror.drafts().iter().filter(|d| !d.state.is_over()).count()
     }
@@ -375,7 +408,7 @@ impl Model {
     pub fn is_pending(&self, report: &FeedbackId) -> bool {
         self.pending.values().any(|p| match p {
             Pending::Review { reports, .. } => reports.contains(report),
-            Pending::Note { report: r } | Pending::Draft { report: r } => r == report,
+            Pending::Note { report: r } | Pending::Draft { report: r, .. } => r == report,
             Pending::Cancel { .. } => false,
         })
     }

@@ -9,7 +9,6 @@ use crate::support::skipped;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use std::process::Stdio;
-use std::time::{Duration, Instant};
 
 /// What a caller that is told to come back is told.
 struct Refused {
@@ -165,12 +164,10 @@ fn a_locked_database_is_told_and_read_all_the_same() {
     let stranger = Connection::open(home.database()).unwrap();
     stranger.execute_batch("BEGIN IMMEDIATE").unwrap();
 
-    let begun = Instant::now();
+    // The lock is held all the while, so whatever needed it would be refused.
     assert_eq!(stored_ids(&serve.get("/api/feedback").json()), ["report-0"]);
     assert_eq!(home.reports().len(), 1);
     assert_eq!(home.json(&["stats", "--json"])["total"], 1);
-    // A single wait for the lock takes five seconds.
-    assert!(begun.elapsed() < Duration::from_secs(4), "reading waited for the lock: {:?}", begun.elapsed());
 
     let answer = serve.post(&report(1));
     assert_eq!((answer.status, answer.header("retry-after")), (503, "10"));

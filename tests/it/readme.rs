@@ -2,7 +2,8 @@
 
 use crate::support::program::{BINARY, Home};
 use crate::support::skipped;
-use std::collections::BTreeSet;
+use patchwork::tui::keymap::Keymap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -101,4 +102,13 @@ fn links_lead_somewhere() {
             assert!(target.exists(), "{manual}: {link}");
         }
     }
+}
+
+#[test]
+fn the_table_of_keys_is_the_keymap() {
+    let readme = text("README.md");
+    let (_, rest) = readme.split_once("<!-- keys -->").unwrap();
+    let (table, _) = rest.split_once("<!-- /keys -->").unwrap();
+    let keymap = Keymap::new(&BTreeMap::new()).unwrap();
+    assert_eq!(table.trim(), keymap.markdown().trim(), "copy the right side between the markers in README.md");
 }

@@ -9,6 +9,7 @@ use patchwork::domain::feedback::{Feedback, NewFeedback};
 use patchwork::domain::filter::{Filter, Sort};
 use patchwork::domain::id::{CommandId, DraftId, FeedbackId, NoteId};
 use patchwork::domain::note::Note;
+use patchwork::domain::server::Server;
 use patchwork::domain::time::{MINUTE, Millis};
 use patchwork::protocol::read::{
     Count, Detail, DraftDetail, Facets, Page, PageRequest, Position, RankedFile, Row, Snapshot, Stats,
@@ -25,6 +26,8 @@ const NOW: Millis = Millis(NOON);
 pub struct Desk {
     pub reports: Vec<Detail>,
     pub runs: Vec<DraftDetail>,
+    /// As the engine would give them: the one heard last first.
+    pub servers: Vec<Server>,
     seq: i64,
     /// What every command is answered with, instead of being done.
     pub refuses: Option<Refusal>,
@@ -56,7 +59,7 @@ impl Desk {
         let detail = self.detail_mut(report).unwrap();
         let id = NoteId::trusted(format!("{report}-note-{}", detail.notes.len()));
         let (at, author, content) = (NOW.minus(minutes * MINUTE), "ada".to_owned(), content.to_owned());
-        detail.notes.push(Note { id, feedback_id: report.clone(), at, author, content });
+        detail.notes.push(Note { id, feedback_id: report.clone(), at, author, content, public: false });
         detail.feedback.note_count += 1;
     }
 
@@ -148,6 +151,7 @@ impl Desk {
             }
             Effect::ReadDraft(id) => Answer::Draft { result: Ok(self.run_mut(&id).clone()), id },
             Effect::ReadStats => Answer::Stats(Ok(self.stats())),
+            Effect::ReadServers => Answer::Servers(Ok(self.servers.clone())),
             Effect::ReadFacets => Answer::Facets(Ok(self.facets())),
             Effect::Submit { id, command } => return self.submit(id, command),
             Effect::Watch { after } => {
@@ -167,6 +171,11 @@ impl Desk {
         vec![Msg::Answer(answer)]
     }
 
+    /// The newest number of the log.
+    pub fn seq(&self) -> Seq {
+        Seq(self.seq)
+    }
+
     fn submit(&mut self, id: CommandId, command: Command) -> Vec<Msg> {
         if let Some(refusal) = self.refuses.clone() {
             return vec![Msg::Answer(Answer::Submitted { id, result: Err(refusal) })];
@@ -180,8 +189,9 @@ impl Desk {
                 }
                 Made::Nothing
             }
-            Command::AddNote { feedback, content } => {
+            Command::AddNote { feedback, content, public } => {
                 self.note(&feedback, 0, content.as_str());
+                self.detail_mut(&feedback).unwrap().notes.last_mut().unwrap().public = public;
                 news.push(self.about_report(EventKind::NoteAdded, &feedback));
                 Made::Note(NoteId::trusted("n"))
             }
@@ -201,7 +211,9 @@ impl Desk {
                 news.push(self.about_run(EventKind::DraftCancelled, "", &draft));
                 Made::Draft(draft)
             }
-            other @ (Command::RecordFeedback { .. } | Command::SaveSettings { .. }) => {
+            other @ (Command::RecordFeedback { .. }
+            | Command::RecordHeartbeat { .. }
+            | Command::SaveSettings { .. }) => {
                 panic!("the screen never sends {other:?}")
             }
         };
@@ -217,7 +229,7 @@ impl Desk {
         Snapshot { seq: Seq(self.seq), page: self.page(request), drafts, stats: self.stats() }
     }
 
-    fn page(&self, request: &PageRequest) -> Page<Row> {
+    pub fn page(&self, request: &PageRequest) -> Page<Row> {
         let PageRequest { filter, after, limit } = request;
         let beyond = |n: i64| after.is_none_or(|Position(at)| if newest_first(filter) { n < at } else { n > at });
         let fits = |d: &&Detail| beyond(d.feedback.n) && d.matches(filter, NOW);
@@ -231,7 +243,7 @@ impl Desk {
         Page { seq: Seq(self.seq), rows, next }
     }
 
-    fn stats(&self) -> Stats {
+    pub fn stats(&self) -> Stats {
         Stats {
             total: self.reports.len() as i64,
             unreviewed: self.reports.iter().filter(|d| !d.feedback.reviewed).count() as i64,

@@ -108,7 +108,7 @@ fn digest(paths: &[PathBuf]) -> String {
     for path in paths {
         read_into(path, &mut hasher);
     }
-    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hasher.finalize().iter().fold(String::new(), |hash, byte| hash + &format!("{byte:02x}"))
 }
 
 fn read_into(path: &Path, hasher: &mut Sha256) {

@@ -1,6 +1,7 @@
 //! The disk: directories that can be written to, a database that is sound, and who owns it.
 
 use super::{Check, Setup};
+use crate::cli::table::counted;
 use crate::engine::{Mode, owner};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -41,7 +42,7 @@ pub(super) async fn database(setup: &Setup, checks: &mut Vec<Check>) {
     let advice = "stop every patchwork, keep a copy of the file, and restore the newest backup beside it";
     checks.push(match (engine.check_database().await, engine.stats().await) {
         (Ok(faults), Ok(stats)) if faults.is_empty() => {
-            Check::ok("database", format!("{}: sound, {} reports", path.display(), stats.total))
+            Check::ok("database", format!("{}: sound, {}", path.display(), counted(stats.total, "report")))
         }
         (Ok(faults), Ok(_)) => Check::fail("database", format!("{}: {}", path.display(), faults.join("; ")), advice),
         (Err(e), _) | (_, Err(e)) => Check::fail("database", e.to_string(), advice),

@@ -57,6 +57,9 @@ const VENDORED: &[&str] = &[
     "site-packages",
     "bower_components",
 ];
+/// Our own drop-ins: they speak of reports, tools and gaps, so they match every report, and no change belongs in them.
+const DROP_INS: &[&str] =
+    &["feedback_tool.py", "feedback-tool.ts", "feedback-tool.js", "feedback_tool.go", "feedback_tool.rs"];
 const BUILT: &[&str] = &["dist", "build", "target", "out", "generated", "__generated__", "gen"];
 const TESTS: &[&str] = &["test", "tests", "__tests__", "spec", "specs", "testdata", "fixtures", "e2e"];
 const MANIFESTS: &[&str] = &[
@@ -86,7 +89,7 @@ pub(super) fn by_path(path: &RepoPath) -> Kind {
     }
     let dirs: Vec<&str> = path.as_str().split('/').rev().skip(1).collect();
     let below = |names: &[&str]| dirs.iter().any(|d| names.contains(&d.to_ascii_lowercase().as_str()));
-    if below(VENDORED) {
+    if below(VENDORED) || DROP_INS.contains(&name) {
         return Kind::Vendored;
     }
     if below(BUILT) || is_generated_name(stem, &extension) {
@@ -152,6 +155,8 @@ mod tests {
             ("web/app.min.js", Kind::Generated),
             ("api/v1_pb2.py", Kind::Generated),
             ("vendor/github.com/x/y.go", Kind::Vendored),
+            ("src/billing/feedback_tool.py", Kind::Vendored),
+            ("src/feedback_tool_costs.py", Kind::Source),
             ("logo.PNG", Kind::Skipped),
             ("Cargo.lock", Kind::Skipped),
             (".env", Kind::Skipped),

@@ -36,6 +36,7 @@ pub(super) fn pull_request(job: &Job, change: &SavedChange, drafter: &str) -> St
             ("suggested", &optional(&report.suggestion)),
             ("notes", &notes(&job.report.notes)),
             ("files", &files(change)),
+            ("base", &code(super::short(&change.base), 40)),
             ("drafter", &code(drafter, 80)),
             ("tokens", &tokens(change.usage)),
             ("report", &code(feedback.id.as_str(), 128)),
@@ -115,8 +116,10 @@ fn previous(job: &Job) -> String {
         Some(previous) if is_plain_url(&previous.pr_url) => {
             format!("Draft {} replaces {}.", job.number, previous.pr_url)
         }
-        Some(previous) => format!("Draft {} replaces the branch {}.", job.number, code(&previous.branch, 120)),
-        None => String::new(),
+        Some(previous) if !previous.branch.is_empty() => {
+            format!("Draft {} replaces the branch {}.", job.number, code(&previous.branch, 120))
+        }
+        Some(_) | None => String::new(),
     }
 }
 

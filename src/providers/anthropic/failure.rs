@@ -42,7 +42,9 @@ pub(super) fn judge(failure: &Failure, key: &SecretString) -> ProviderError {
     }
     // The spending cap of a tier is a 429 that names no time to come back at.
     let no_way_back = failure.retry_after.is_none() && failure.header("x-should-retry") != Some("true");
-    if status == 402 || spend_code(&body.error) || (status == 429 && no_way_back) {
+    // So worded for years, with status 400 and no code.
+    let no_credit = message.contains("credit balance is too low");
+    if status == 402 || no_credit || spend_code(&body.error) || (status == 429 && no_way_back) {
         return ProviderError::SpendLimit { who: WHO, message };
     }
     let said = sentence(&message);
@@ -54,13 +56,21 @@ pub(super) fn judge(failure: &Failure, key: &SecretString) -> ProviderError {
             advice: format!("Check `model` under [anthropic] in config.toml. Anthropic says: {said}"),
             known: Vec::new(),
         },
-        413 => {
-            ProviderError::Api { who: WHO, status, message: format!("{said} Lower `context_tokens` under [draft].") }
+        400 if message.contains("max_tokens") => {
+            api(status, format!("{said} Lower `max_output_tokens` under [anthropic]."))
         }
+        400 if message.contains("prompt is too long") => {
+            api(status, format!("{said} Lower `context_tokens` under [draft]."))
+        }
+        413 => api(status, format!("{said} Lower `context_tokens` under [draft].")),
         429 => ProviderError::RateLimited { who: WHO, retry_after: failure.retry_after, message },
         529 => ProviderError::Overloaded { who: WHO, message },
-        _ => ProviderError::Api { who: WHO, status, message },
+        _ => api(status, message),
     }
+}
+
+fn api(status: u16, message: String) -> ProviderError {
+    ProviderError::Api { who: WHO, status, message }
 }
 
 /// An answer that is not the API's: a proxy's page, an empty body, another server.
@@ -76,7 +86,7 @@ fn without_body(failure: &Failure, key: &SecretString) -> ProviderError {
         )),
         429 => ProviderError::RateLimited { who: WHO, retry_after: failure.retry_after, message: shown },
         529 => ProviderError::Overloaded { who: WHO, message: shown },
-        _ => ProviderError::Api { who: WHO, status, message: shown },
+        _ => api(status, shown),
     }
 }
 

@@ -52,10 +52,11 @@ fn said(sentence: &str, style: Style, width: u16) -> Vec<Line<'static>> {
 
 /// Whether a key would do anything now; a hint for one that would not is noise.
 fn useful(model: &Model, action: Action) -> bool {
-    let row = model.row();
+    let row = model.row().filter(|_| model.view != View::Servers);
     let draft = match model.view {
         View::Inbox => row.and_then(|r| model.mirror.draft_of(&r.id)),
         View::Drafts => model.selected_draft(),
+        View::Servers => None,
     };
     match action {
         Action::Cancel => draft.is_some_and(|d| !d.state.is_over()),

@@ -149,7 +149,7 @@ impl Page<'_> {
         }
         self.title(format!("Files shown to the drafter ({})", files.iter().filter(|f| f.tokens > 0).count()));
         for file in files.iter().take(FILES) {
-            let fits = if file.tokens > 0 { format!("{} tokens", file.tokens) } else { "did not fit".to_owned() };
+            let fits = if file.tokens > 0 { format!("{} tokens", file.tokens) } else { "not shown".to_owned() };
             let line = format!("{:>6.1}  {}  {fits}", file.score, file.path);
             self.body("", &line, self.theme.text);
             self.body("        ", &file.reasons.join(", "), self.theme.dim);

@@ -2,7 +2,7 @@
 
 use super::super::message::{Answer, Effect};
 use super::super::model::{Ingest, Model, Mood, Pending, Read};
-use super::{drafts, list, note, triage};
+use super::{drafts, list, note, servers, triage};
 use crate::domain::id::CommandId;
 use crate::protocol::{Receipt, Refusal};
 
@@ -19,10 +19,12 @@ pub(super) fn answer(model: &mut Model, answer: Answer, out: &mut Vec<Effect>) {
         // Of an older request: the newer one's answer is on its way.
         Answer::Snapshot { .. } | Answer::Page { .. } => {}
         Answer::Feedback { id, result } => {
-            model.inbox.asked.remove(&id);
+            let outdated = model.inbox.asked.remove(&id).unwrap_or(true);
             match result {
-                Ok(detail) => model.mirror.keep_detail(detail),
-                Err(refusal) => model.say(Mood::Bad, refusal.detail),
+                Ok(detail) if !outdated => model.mirror.keep_detail(detail),
+                // While it is in view it will be asked for again.
+                Ok(_) => {}
+                Err(refusal) => unread(model, &refusal),
             }
         }
         Answer::Draft { id, result } => {
@@ -34,7 +36,7 @@ pub(super) fn answer(model: &mut Model, answer: Answer, out: &mut Vec<Effect>) {
                     model.drafts.version += 1;
                     model.drafts.run = Some(run);
                 }
-                Err(refusal) => model.say(Mood::Bad, refusal.detail),
+                Err(refusal) => unread(model, &refusal),
             }
         }
         Answer::Stats(result) => {
@@ -56,6 +58,7 @@ pub(super) fn answer(model: &mut Model, answer: Answer, out: &mut Vec<Effect>) {
                 super::filter::offer(model);
             }
         }
+        Answer::Servers(result) => servers::answered(model, result, out),
         Answer::Submitted { id, result } => submitted(model, &id, result, out),
         Answer::Edited { feedback, result } => note::edited(model, feedback, result, out),
         Answer::Opened { link, result } => opened(model, link, result, out),
@@ -68,19 +71,34 @@ pub(super) fn answer(model: &mut Model, answer: Answer, out: &mut Vec<Effect>) {
 
 fn failed(model: &mut Model, refusal: &Refusal) {
     model.inbox.loading = false;
-    model.say(Mood::Bad, format!("The list could not be read: {refusal}"));
+    model.mirror.expect_nothing();
+    unread(model, refusal);
+}
+
+/// Asking again at once would be a loop at full speed: the next key does it.
+fn unread(model: &mut Model, refusal: &Refusal) {
+    model.reads_fail = true;
+    model.say(Mood::Bad, format!("Could not be read: {refusal}"));
 }
 
 fn submitted(model: &mut Model, id: &CommandId, result: Result<Receipt, Refusal>, out: &mut Vec<Effect>) {
     let Some(pending) = model.pending.remove(id) else { return };
     match (pending, result) {
         (Pending::Note { report }, result) => note::answered(model, id, report, result, out),
-        (Pending::Review { reports, reviewed, undoing }, Ok(_)) => triage::reviewed(model, reports, reviewed, undoing),
-        (Pending::Draft { .. }, Ok(_)) => drafts::started(model),
-        (Pending::Cancel { .. }, Ok(_)) => model.say(Mood::Plain, "Cancelling"),
-        (Pending::Review { .. } | Pending::Draft { .. } | Pending::Cancel { .. }, Err(refusal)) => {
+        (Pending::Review { reports, reviewed, undoing, .. }, Ok(_)) => {
+            triage::reviewed(model, reports, reviewed, undoing);
+        }
+        (Pending::Review { reports, reviewed, undoing, marked }, Err(refusal)) => {
+            triage::refused(model, reports, reviewed, undoing, marked);
             model.say(Mood::Bad, refusal.detail);
         }
+        (Pending::Draft { .. }, Ok(_)) => drafts::started(model),
+        (Pending::Cancel { .. }, Ok(_)) => model.say(Mood::Plain, "Cancelling"),
+        (Pending::Draft { report, marked }, Err(refusal)) => {
+            model.inbox.marked.extend(marked.then_some(report));
+            model.say(Mood::Bad, refusal.detail);
+        }
+        (Pending::Cancel { .. }, Err(refusal)) => model.say(Mood::Bad, refusal.detail),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::super::message::Effect;
 use super::super::mirror::changes_counts;
 use super::super::model::{Model, Mood, Read};
-use super::list;
+use super::{list, servers};
 use crate::domain::draft::{Draft, DraftState};
 use crate::protocol::{Event, EventKind, Progress, Signal};
 
@@ -22,16 +22,22 @@ fn happened(model: &mut Model, event: &Event, out: &mut Vec<Effect>) {
     }
     let shift = model.mirror.fold(event, model.now);
     list::shifted(model, event, shift);
+    if let Some(detail) = &event.feedback
+        && let Some(outdated) = model.inbox.asked.get_mut(&detail.feedback.id)
+    {
+        *outdated = true;
+    }
     if changes_counts(event) {
         read_stats(model, out);
     }
+    servers::happened(model, event, out);
     if let Some(draft) = &event.draft {
         draft_moved(model, event, draft);
     }
 }
 
 /// The counts are read, not folded: an event tells what a report is now, not what it was before.
-fn read_stats(model: &mut Model, out: &mut Vec<Effect>) {
+pub(super) fn read_stats(model: &mut Model, out: &mut Vec<Effect>) {
     if model.stats_read == Read::Done {
         out.push(Effect::ReadStats);
         model.stats_read = Read::UnderWay;
@@ -41,7 +47,8 @@ fn read_stats(model: &mut Model, out: &mut Vec<Effect>) {
 }
 
 fn draft_moved(model: &mut Model, event: &Event, draft: &Draft) {
-    if model.drafts.run.as_ref().is_some_and(|run| run.draft.id == draft.id) {
+    let shown = model.drafts.run.as_ref().is_some_and(|run| run.draft.id == draft.id);
+    if shown || model.drafts.reading.as_ref() == Some(&draft.id) {
         model.drafts.again = true;
     }
     match event.kind {
@@ -59,7 +66,8 @@ fn draft_moved(model: &mut Model, event: &Event, draft: &Draft) {
         | EventKind::FeedbackReviewed
         | EventKind::NoteAdded
         | EventKind::DraftQueued
-        | EventKind::SettingsSaved => {}
+        | EventKind::SettingsSaved
+        | EventKind::ServerChanged => {}
     }
 }
 

@@ -111,7 +111,12 @@ pub(super) fn complete(model: &mut Model, out: &mut Vec<Effect>) {
     let start = text.char_indices().rev().find(|(_, c)| c.is_whitespace()).map_or(0, |(at, c)| at + c.len_utf8());
     input.area = line(&format!("{}{word}", text.get(..start).unwrap_or_default()));
     input.offer = Some(next);
+    let only_one = input.offers.len() == 1;
     changed(model, out);
+    if only_one {
+        // There is nothing else to go through: what could follow is next, such as the values of a key.
+        offer(model);
+    }
 }
 
 /// What the last word of the line could become.

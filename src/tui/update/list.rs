@@ -15,6 +15,7 @@ pub(super) fn begin(model: &mut Model, out: &mut Vec<Effect>) {
     let filter = model.filter();
     model.inbox.generation += 1;
     model.inbox.loading = true;
+    model.mirror.expect_snapshot();
     let request = PageRequest::first(filter, super::super::mirror::PAGE);
     out.push(Effect::Begin { generation: model.inbox.generation, request });
 }
@@ -22,11 +23,17 @@ pub(super) fn begin(model: &mut Model, out: &mut Vec<Effect>) {
 pub(super) fn began(model: &mut Model, snapshot: Snapshot, filter: Filter, out: &mut Vec<Effect>) {
     let seq = snapshot.seq;
     model.stats = snapshot.stats.clone();
-    model.mirror.begin(snapshot, filter);
-    model.inbox.asked.clear();
+    model.mirror.begin(snapshot, filter, model.now);
+    // What is on its way was asked for before, and nobody knows what has been missed.
+    model.inbox.asked.values_mut().for_each(|outdated| *outdated = true);
+    model.drafts.again = true;
     model.inbox.loading = false;
     model.ready = true;
     to_top(model);
+    if model.mirror.seq > seq {
+        // Its counts are from before what has been put on top.
+        super::feed::read_stats(model, out);
+    }
     if !model.watching {
         model.watching = true;
         out.push(Effect::Watch { after: seq });
@@ -40,6 +47,7 @@ pub(super) fn reload(model: &mut Model, side: Side, out: &mut Vec<Effect>) {
         return begin(model, out);
     }
     model.inbox.generation += 1;
+    model.inbox.to_top = false;
     read(model, side, out);
 }
 
@@ -62,7 +70,9 @@ pub(super) fn placed(model: &mut Model, side: Side, page: Page<Row>, filter: Fil
     match side {
         Side::Start => {
             to_top(model);
-            go_to(model, selected.as_ref());
+            if !model.inbox.to_top {
+                go_to(model, selected.as_ref());
+            }
         }
         Side::End => {
             to_top(model);
@@ -90,7 +100,7 @@ pub(super) fn placed(model: &mut Model, side: Side, page: Page<Row>, filter: Fil
 
 fn to_top(model: &mut Model) {
     let inbox = &mut model.inbox;
-    (inbox.cursor, inbox.offset, inbox.held, inbox.beyond, inbox.scroll) = (0, 0, 0, 0, 0);
+    (inbox.cursor, inbox.offset, inbox.held, inbox.beyond) = (0, 0, 0, 0);
     inbox.following = true;
 }
 
@@ -116,9 +126,6 @@ pub(super) fn step(model: &mut Model, by: isize) {
 
 /// Puts the cursor on a row that is there.
 pub(super) fn move_to(model: &mut Model, at: usize) {
-    if at != model.inbox.cursor {
-        model.inbox.scroll = 0;
-    }
     model.inbox.cursor = at;
     model.inbox.following = at == 0 && model.mirror.at_start();
 }
@@ -127,8 +134,8 @@ pub(super) fn top(model: &mut Model, out: &mut Vec<Effect>) {
     if model.mirror.at_start() {
         to_top(model);
     } else {
-        model.inbox.cursor = usize::MAX;
         reload(model, Side::Start, out);
+        model.inbox.to_top = true;
     }
 }
 
@@ -147,10 +154,13 @@ pub(super) fn toggle_reviewed(model: &mut Model, out: &mut Vec<Effect>) {
     reload(model, Side::Start, out);
 }
 
-/// Reads on when the cursor nears the edge of what is there.
+/// Reads on when the cursor nears the edge of what is there, or begins when there is nothing.
 pub(super) fn read_ahead(model: &mut Model, out: &mut Vec<Effect>) {
-    if !model.ready || model.inbox.loading {
+    if model.inbox.loading {
         return;
+    }
+    if !model.ready {
+        return begin(model, out);
     }
     if model.inbox.cursor + MARGIN > model.mirror.rows().len() && !model.mirror.at_end() {
         read(model, Side::Below, out);

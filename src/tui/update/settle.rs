@@ -4,7 +4,7 @@ use super::super::message::Effect;
 use super::super::model::{DetailKey, Model, RunKey, View};
 use super::super::screen;
 use super::super::widget::{age, pane};
-use super::list;
+use super::{list, servers};
 use crate::domain::time::{Millis, SECOND};
 
 /// Labels are brought up to date at multiples of this: one is at most so late.
@@ -12,12 +12,16 @@ const LABELS: i64 = 10 * SECOND;
 
 pub(super) fn settle(model: &mut Model, out: &mut Vec<Effect>) {
     cursor_in_list(model);
-    list::read_ahead(model, out);
-    read_details(model, out);
-    read_run(model, out);
+    if !model.reads_fail {
+        list::read_ahead(model, out);
+        read_details(model, out);
+        read_run(model, out);
+    }
+    scroll_of_its_own(model);
     lay_out_detail(model);
     lay_out_run(model);
     drafts_in_view(model);
+    servers::settle(model, out);
 }
 
 fn cursor_in_list(model: &mut Model) {
@@ -46,8 +50,11 @@ fn read_details(model: &mut Model, out: &mut Vec<Effect>) {
     }
     let at = model.inbox.cursor;
     let near = [Some(at), at.checked_add(1), at.checked_sub(1)];
-    for id in near.into_iter().flatten().filter_map(|i| model.mirror.rows().get(i)).map(|row| row.id.clone()) {
-        if model.mirror.detail(&id).is_none() && model.inbox.asked.insert(id.clone()) {
+    let near = near.into_iter().flatten().filter_map(|i| model.mirror.rows().get(i)).map(|row| &row.id);
+    let ids: Vec<_> = model.shown().into_iter().chain(near).cloned().collect();
+    for id in ids {
+        if model.mirror.detail(&id).is_none() && !model.inbox.asked.contains_key(&id) {
+            model.inbox.asked.insert(id.clone(), false);
             out.push(Effect::ReadFeedback(id));
         }
     }
@@ -63,6 +70,14 @@ fn read_run(model: &mut Model, out: &mut Vec<Effect>) {
         model.drafts.again = false;
         model.drafts.reading = Some(id.clone());
         out.push(Effect::ReadDraft(id));
+    }
+}
+
+/// Another report is read from its beginning, however it has come to be shown.
+fn scroll_of_its_own(model: &mut Model) {
+    if model.shown() != model.inbox.scrolled.as_ref() {
+        model.inbox.scrolled = model.shown().cloned();
+        model.inbox.scroll = 0;
     }
 }
 
@@ -147,6 +162,7 @@ pub fn next_tick(model: &Model) -> Option<Millis> {
             let drafts = model.mirror.drafts().iter().skip(model.drafts.offset).take(height);
             drafts.map(|d| age::next_change(model.now, d.created_at)).min()
         }
+        View::Servers => servers::next_change(model),
     };
     // Reports that came within seconds of each other change their labels in one frame.
     due.map(|due| Millis((due.0 / LABELS + 1) * LABELS))

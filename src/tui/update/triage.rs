@@ -7,6 +7,7 @@ use crate::domain::draft::DraftState;
 use crate::domain::id::FeedbackId;
 use crate::protocol::Command;
 use crate::protocol::read::Detail;
+use std::collections::BTreeSet;
 
 /// Marks that can be taken back, at most.
 const UNDOS: usize = 100;
@@ -32,11 +33,13 @@ fn set_reviewed(model: &mut Model, reports: Vec<FeedbackId>, reviewed: bool, und
         return;
     }
     let id = model.command_id();
-    model.pending.insert(id.clone(), Pending::Review { reports: reports.clone(), reviewed, undoing });
+    // The selection has served; what is selected from now on is for the next action.
+    let marked = if undoing { BTreeSet::new() } else { std::mem::take(&mut model.inbox.marked) };
+    model.pending.insert(id.clone(), Pending::Review { reports: reports.clone(), reviewed, undoing, marked });
     out.push(Effect::Submit { id, command: Command::SetReviewed { feedback: reports, reviewed } });
 }
 
-/// The engine has it: now it can be taken back, and the selection has served.
+/// The engine has it: now it can be taken back.
 pub(super) fn reviewed(model: &mut Model, reports: Vec<FeedbackId>, reviewed: bool, undoing: bool) {
     let word = if reviewed { "reviewed" } else { "not reviewed" };
     let what = if reports.len() == 1 { String::new() } else { format!("{} reports: ", reports.len()) };
@@ -52,10 +55,27 @@ pub(super) fn reviewed(model: &mut Model, reports: Vec<FeedbackId>, reviewed: bo
             if reports.len() == 1 { String::new() } else { format!(": {} reports", reports.len()) }
         ),
     );
-    model.inbox.marked.clear();
-    model.undo.push(Undo { reports, reviewed: !reviewed });
+    remember(model, Undo { reports, reviewed: !reviewed });
+}
+
+fn remember(model: &mut Model, undo: Undo) {
+    model.undo.push(undo);
     let excess = model.undo.len().saturating_sub(UNDOS);
     model.undo.drain(..excess);
+}
+
+/// Nothing has changed: the same key can be pressed again.
+pub(super) fn refused(
+    model: &mut Model,
+    reports: Vec<FeedbackId>,
+    reviewed: bool,
+    undoing: bool,
+    marked: BTreeSet<FeedbackId>,
+) {
+    model.inbox.marked.extend(marked);
+    if undoing {
+        remember(model, Undo { reports, reviewed });
+    }
 }
 
 pub(super) fn undo(model: &mut Model, out: &mut Vec<Effect>) {
@@ -85,6 +105,7 @@ fn link(model: &Model) -> Option<String> {
     let link = match model.view {
         View::Inbox => model.row().map(|row| row.pr_url.clone()),
         View::Drafts => model.selected_draft().and_then(|d| published(&d.state)).map(|p| p.pr_url.clone()),
+        View::Servers => None,
     };
     link.filter(|link| link.starts_with("https://") || link.starts_with("http://"))
 }
@@ -115,6 +136,7 @@ fn copied(model: &Model) -> Option<(&'static str, String)> {
     let draft = match model.view {
         View::Inbox => model.row().and_then(|row| model.mirror.draft_of(&row.id)),
         View::Drafts => model.selected_draft(),
+        View::Servers => None,
     };
     if let Some(published) = draft.and_then(|d| published(&d.state)) {
         return Some(("the branch's name", published.branch.clone()));
@@ -122,6 +144,7 @@ fn copied(model: &Model) -> Option<(&'static str, String)> {
     match model.view {
         View::Inbox => model.detail().map(|detail| ("the report", as_text(detail))),
         View::Drafts => model.drafts.run.as_ref().filter(|r| !r.diff.is_empty()).map(|r| ("the diff", r.diff.clone())),
+        View::Servers => model.selected_server().map(|server| ("the server's name", server.name.clone())),
     }
 }
 

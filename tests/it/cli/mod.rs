@@ -7,6 +7,7 @@ mod draft;
 mod faults;
 mod hostile;
 mod reading;
+mod servers;
 mod terminal;
 mod writing;
 

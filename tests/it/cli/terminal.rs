@@ -62,7 +62,9 @@ fn no_line_of_a_list_is_wider_than_the_terminal() {
 #[test]
 fn long_text_is_broken_between_words() {
     let home = Home::new();
-    let all = home.record(&[report(&"nine-char ".repeat(40))]);
+    let tools: Vec<_> = (0..20).map(|n| format!("tool_{n}")).collect();
+    let needed = "nine-char ".repeat(40);
+    let all = home.record(&[json!({"what_i_needed": needed, "what_i_tried": "x", "tools_available": tools})]);
     let seen = see(&home, &["show", &all[0]], 80, PLAIN);
     let lines: Vec<_> = seen.screen.lines().filter(|l| l.contains("nine-char")).collect();
     assert!(lines.len() > 4, "{}", seen.screen);
@@ -70,6 +72,8 @@ fn long_text_is_broken_between_words() {
         lines.iter().all(|l| l.starts_with("  nine-char") && l.ends_with("nine-char") && l.len() <= 80),
         "{lines:?}"
     );
+    let lines: Vec<_> = seen.screen.lines().filter(|l| l.contains("tool_")).collect();
+    assert!(lines.len() > 2 && lines.iter().all(|l| l.len() <= 80 && l[13..].starts_with("tool_")), "{lines:?}");
     assert_eq!(home.ok(&["show", &all[0]]).lines().filter(|l| l.contains("nine-char")).count(), 1, "not in a pipe");
 }
 

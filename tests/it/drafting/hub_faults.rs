@@ -48,6 +48,11 @@ async fn each_fails_in_words_and_the_next_draft_works(cases: Vec<Case>) {
         assert_eq!(world.github.pulls().len(), pulls, "{reason}");
         world.good_reply();
         world.publish(&id).await;
+        // The change of a run that failed to publish is nothing that a new one could replace.
+        let body = world.github.pulls().last().unwrap()["body"].as_str().unwrap().to_owned();
+        assert!(!body.contains("replaces") && !body.contains("(empty)"), "{body}");
+        let told = world.anthropic.last_turn();
+        assert_eq!(told.contains("An earlier draft could not be published"), at == Stage::Publish, "{told}");
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
     world.assert_clean();

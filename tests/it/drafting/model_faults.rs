@@ -68,6 +68,21 @@ async fn refusals_of_the_api() {
         ),
         (vec![Reply::error(403, "permission_error", "No access")], Stage::Model, &["not allowed", "No access"]),
         (vec![Reply::error(400, "invalid_request_error", "Bad field")], Stage::Model, &["status 400", "Bad field"]),
+        (
+            vec![Reply::error(400, "invalid_request_error", "Your credit balance is too low to access the API.")],
+            Stage::Model,
+            &["spending limit", "credit balance"],
+        ),
+        (
+            vec![Reply::error(400, "invalid_request_error", "prompt is too long: 210000 tokens > 200000 maximum")],
+            Stage::Model,
+            &["context_tokens", "210000"],
+        ),
+        (
+            vec![Reply::error(400, "invalid_request_error", "max_tokens: 64001 > 64000")],
+            Stage::Model,
+            &["max_output_tokens", "64001"],
+        ),
         (vec![Reply::error(413, "request_too_large", "Too big")], Stage::Model, &["context_tokens", "Too big"]),
     ])
     .await;
@@ -170,4 +185,15 @@ async fn a_passing_fault_is_waited_out_as_the_server_asks() {
     let waits = world.waits.all();
     assert_eq!(waits[0], Duration::from_secs(3));
     assert!(waits.len() == 2 && (Duration::from_millis(750)..=Duration::from_secs(1)).contains(&waits[1]), "{waits:?}");
+}
+
+#[tokio::test]
+async fn what_an_unusable_answer_has_cost_is_recorded() {
+    let world = World::open().await;
+    let id = world.report_here().await;
+    for reason in ["refusal", "max_tokens"] {
+        world.anthropic.reply(Reply::ends(HALF, &json!({"stop_reason": reason})));
+        let detail = world.draft(&id).await;
+        assert_eq!((detail.draft.usage.input_tokens, detail.draft.usage.output_tokens), (123, 42), "{reason}");
+    }
 }

@@ -75,6 +75,8 @@ async fn no_key_is_kept_shown_or_passed_on() {
     let logged = Logged::default();
     let subscriber =
         tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(logged.clone()).finish();
+    // A second one, because a lone one is not heard by what another thread without any happens to log first.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let _logging = tracing::subscriber::set_default(subscriber);
     let world = World::open().await;
     let id = world.report(json!({})).await;

@@ -50,6 +50,8 @@ async fn a_report_becomes_one_commit_and_a_draft_pull_request() {
         "Use ISO dates.",
         "`src/ranges.py`",
         "(deleted)",
+        "no protected file is touched",
+        &git(&bare, &["rev-parse", "main"])[..10],
         id.as_str(),
     ] {
         assert!(body.contains(part), "{part} is not in:\n{body}");

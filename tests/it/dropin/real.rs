@@ -110,11 +110,11 @@ impl Forgetful {
         let address = listener.local_addr().unwrap();
         let (sender, lost) = mpsc::channel();
         std::thread::spawn(move || {
-            let mut lose = true;
+            let mut first = true;
             for client in listener.incoming() {
                 let mut client = client.unwrap();
                 let (report, answer) = exchange(&mut client, server);
-                if report && std::mem::take(&mut lose) {
+                if report && std::mem::take(&mut first) {
                     drop(client.shutdown(Shutdown::Both));
                     // Nobody listens when the test has failed already.
                     drop(sender.send(answer));

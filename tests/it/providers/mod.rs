@@ -3,6 +3,7 @@
 mod anthropic;
 mod git;
 mod github;
+mod strictness;
 
 use crate::support::fake::world::Waits;
 use crate::support::fake::{Complaints, Faults, Served, answer};

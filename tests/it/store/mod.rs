@@ -3,6 +3,7 @@
 mod damaged;
 mod filters;
 pub(crate) mod original;
+mod schema;
 
 use crate::support::{TestEngine, command_id, me, options, record, report};
 use patchwork::domain::filter::Filter;

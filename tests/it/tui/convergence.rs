@@ -153,7 +153,7 @@ impl World {
             Op::Note { report, zebra } => {
                 let Some(feedback) = pick(&self.reports, report) else { return };
                 let content = NoteText::parse(if zebra { "a zebra" } else { "a note" }).unwrap();
-                self.submit(Command::AddNote { feedback, content }).await;
+                self.submit(Command::AddNote { feedback, content, public: false }).await;
             }
             Op::Draft { report } => self.draft(report).await,
             Op::Move { draft } => self.advance(draft).await,
@@ -285,7 +285,7 @@ impl Follower {
         let snapshot = world.snapshot(&filter).await;
         let mut mirror = Mirror::default();
         let fetched = snapshot.seq;
-        mirror.begin(snapshot, filter.clone());
+        mirror.begin(snapshot, filter.clone(), NOW);
         Self { mirror, filter, fetched, ready: VecDeque::new(), heard: Vec::new(), asked: None }
     }
 
@@ -383,7 +383,7 @@ async fn same(follower: &Follower, world: &World) -> Result<(), TestCaseError> {
     }
     let snapshot = world.snapshot(filter).await;
     let mut new = Mirror::default();
-    new.begin(snapshot, filter.clone());
+    new.begin(snapshot, filter.clone(), NOW);
     prop_assert_eq!(mirror.seq, new.seq);
     prop_assert_eq!(mirror.drafts(), new.drafts());
     prop_assert!(new.at_start());

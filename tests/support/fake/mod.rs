@@ -5,10 +5,10 @@
 
 pub mod anthropic;
 pub mod anthropic_stream;
-mod anthropic_strict;
+pub mod anthropic_strict;
 pub mod git_server;
 pub mod github;
-mod github_strict;
+pub mod github_strict;
 pub mod world;
 
 use axum::Router;

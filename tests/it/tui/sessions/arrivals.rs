@@ -157,11 +157,13 @@ fn an_answer_older_than_what_was_heard_does_not_win() {
     let read = waiting.into_iter().find(|e| *e == Effect::ReadFeedback(r10.clone())).unwrap();
     let old = desk.carry_out(read);
     desk.note(&r10, 0, "look at the pager");
-    scene.send(desk.about_report(EventKind::NoteAdded, &r10));
+    let news = desk.about_report(EventKind::NoteAdded, &r10);
+    let mut s = Sitting { scene, desk };
+    s.send(news);
     for answer in old {
-        scene.send(answer);
+        s.send(answer);
     }
-    assert!(scene.shows("look at the pager"), "{}", scene.text());
+    assert!(s.scene.shows("look at the pager"), "{}", s.scene.text());
 }
 
 #[test]

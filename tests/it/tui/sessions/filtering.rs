@@ -3,8 +3,7 @@
 use super::{record_named, session};
 use crate::support::desk::{Desk, Sitting};
 use crate::support::{TestEngine, record, session::Session};
-use patchwork::protocol::{Refusal, RefusalKind};
-use patchwork::tui::message::{Answer, Effect, Msg};
+use patchwork::tui::message::{Effect, Msg};
 use serde_json::json;
 
 async fn servers() -> Session {
@@ -184,19 +183,4 @@ fn a_filter_typed_before_the_first_snapshot_is_the_one_that_is_asked_for() {
     }
     assert_eq!(scene.selected().unwrap(), "r2");
     assert_eq!(scene.model.mirror.rows().len(), 1);
-}
-
-/// A read that fails is said once. Asking again at once would be an endless loop at full speed.
-#[test]
-fn a_read_that_fails_is_not_asked_again_at_once() {
-    let mut s = Sitting::begin(80, 24, desk());
-    let refusal = || Refusal::new(RefusalKind::Storage, "the file is gone");
-    s.keys("/");
-    let asked = asked(s.scene.type_text("d"));
-    let Effect::ReadPage { generation, filter, side, .. } = asked[0].clone() else { panic!("{asked:?}") };
-    let again = s.scene.answer(Answer::Page { generation, filter, side, result: Err(refusal()) });
-    assert_eq!(again, []);
-    assert!(s.scene.footer().contains("the file is gone"));
-    let again = s.scene.answer(Answer::Feedback { id: "r3".to_owned().try_into().unwrap(), result: Err(refusal()) });
-    assert_eq!(again, []);
 }

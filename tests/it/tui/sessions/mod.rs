@@ -1,9 +1,12 @@
 //! Whole sessions at the keyboard: keys in, effects and screens out.
 
 mod arrivals;
+mod disorder;
+mod failures;
 mod filtering;
 mod notes;
 mod paging;
+mod servers;
 mod triage;
 
 use crate::support::session::Session;
