@@ -20,6 +20,8 @@ pub enum Language {
 pub struct Program {
     pub file: PathBuf,
     pub arguments: Vec<PathBuf>,
+    /// Beside what every drop-in is told.
+    pub environment: Vec<(String, String)>,
 }
 
 impl Language {
@@ -28,14 +30,16 @@ impl Language {
         match self {
             Self::Python => {
                 let script = fixture("servers").join(server).with_extension("py");
-                Ok(Program { file: python::environment(line)?, arguments: vec![script] })
+                Ok(Program { file: python::environment(line)?, arguments: vec![script], environment: Vec::new() })
             }
             Self::TypeScript => {
                 let script = typescript(line)?.join("out").join(server).with_extension("js");
-                Ok(Program { file: "node".into(), arguments: vec![script] })
+                Ok(Program { file: "node".into(), arguments: vec![script], environment: Vec::new() })
             }
-            Self::Go => Ok(Program { file: go(line)?.join("server"), arguments: Vec::new() }),
-            Self::Rust => Ok(Program { file: rust()?.join("debug").join(server), arguments: Vec::new() }),
+            Self::Go => Ok(Program { file: go(line)?.join("server"), arguments: Vec::new(), environment: Vec::new() }),
+            Self::Rust => {
+                Ok(Program { file: rust()?.join("debug").join(server), arguments: Vec::new(), environment: Vec::new() })
+            }
         }
     }
 }

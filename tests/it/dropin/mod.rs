@@ -6,6 +6,7 @@
 
 mod conformance;
 mod go;
+mod library;
 mod matrix;
 mod python;
 mod real;

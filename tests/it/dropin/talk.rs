@@ -41,6 +41,7 @@ impl Conversation {
     /// Starts a client, which starts the server and makes the call; leaves both running.
     pub fn over_stdio(client: &Python, server: &Program, arguments: &Value, settings: &Settings<'_>) -> Self {
         let mut command = Self::client(client, arguments, settings);
+        command.envs(server.environment.iter().cloned());
         command.arg("--stdio").arg(&server.file).args(&server.arguments);
         Self::begin(command)
     }
