@@ -96,6 +96,7 @@ struct Known {
 
 /// What is tested for each row.
 pub fn arrives(row: &Row, test: &str) {
+    let test = test.trim_start_matches("it::");
     let Some(program) = row.program(test) else { return };
     let (Some(old), Some(new)) = (Python::with("mcp1", test), Python::with("mcp2", test)) else { return };
     let _company = in_company();
