@@ -1,4 +1,4 @@
-//! The client library that the hosted product has on PyPI, unchanged: its user points it at the sidecar and nothing else.
+//! The client library that the hosted product publishes for Python, unchanged: its user points it at the sidecar and nothing else.
 
 use super::everything;
 use super::talk::{Conversation, Settings};
