@@ -4,16 +4,19 @@
 use super::matrix::Row;
 use super::{go, python, rust, typescript};
 use crate::support::python::Python;
+use crate::support::servers::Language;
 use crate::support::toolchain::{alone, repository};
 use std::process::Stdio;
 
 /// Runs the script over the server of this row.
 fn passes(row: &Row, test: &str) {
     let (Some(program), Some(python)) = (row.program(test), Python::bare(test)) else { return };
-    // Four scenarios at a time, and nobody else: more would make calls late that have only to wait for the machine.
+    // A few scenarios at a time, and nobody else: more would make calls late that have only to wait for the machine. A Python
+    // server works for a second or more before its first answer.
     let _alone = alone();
+    let at_a_time = if row.language == Language::Python { "2" } else { "4" };
     let mut command = python.command();
-    command.arg(repository("drop-ins/conformance.py")).args(["-v", "-j", "4", "--"]);
+    command.arg(repository("drop-ins/conformance.py")).args(["-v", "-j", at_a_time, "--"]);
     command.arg(&program.file).args(&program.arguments);
     let output = command.stdin(Stdio::null()).output().unwrap();
     let (printed, complaints) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
