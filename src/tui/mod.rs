@@ -14,6 +14,7 @@ pub mod mirror;
 pub mod model;
 mod run;
 pub mod screen;
+pub mod servers;
 mod terminal;
 pub mod theme;
 pub mod unsaved;

@@ -4,9 +4,11 @@ use super::action::Context;
 use super::keymap::Keymap;
 use super::mirror::Mirror;
 use super::screen::layout::{self, Layout};
+use super::servers::{ServerKey, Servers};
 use super::theme::{Shade, Theme};
 use crate::domain::filter::{Filter, FilterError, Test};
 use crate::domain::id::{CommandId, DraftId, FeedbackId};
+use crate::domain::server::Server;
 use crate::domain::time::Millis;
 use crate::protocol::Progress;
 use crate::protocol::read::{Detail, DraftDetail, Facets, Row, Stats};
@@ -23,6 +25,7 @@ pub enum View {
     #[default]
     Inbox,
     Drafts,
+    Servers,
 }
 
 /// The server behind the screen.
@@ -111,6 +114,8 @@ pub struct NoteEditor {
     pub area: TextArea<'static>,
     /// Sent and not answered yet.
     pub saving: Option<CommandId>,
+    /// To be handed to agents that meet the same gap.
+    pub public: bool,
     /// The pane the keys came from, and go back to.
     pub from_detail: bool,
 }
@@ -225,6 +230,7 @@ pub struct Model {
     pub view: View,
     pub inbox: Inbox,
     pub drafts: Drafts,
+    pub servers: Servers,
     pub overlays: Vec<Overlay>,
     pub status: Option<Status>,
     pub pending: BTreeMap<CommandId, Pending>,
@@ -246,6 +252,7 @@ pub struct Model {
     pub said: BTreeMap<DraftId, String>,
     pub detail_text: Text<DetailKey>,
     pub run_text: Text<RunKey>,
+    pub server_text: Text<ServerKey>,
 }
 
 /// How a read that is repeated when things change is getting on.
@@ -330,6 +337,7 @@ impl Model {
             view: View::default(),
             inbox,
             drafts: Drafts { tail: true, ..Drafts::default() },
+            servers: Servers::default(),
             overlays: Vec::new(),
             status,
             pending: BTreeMap::new(),
@@ -345,6 +353,7 @@ impl Model {
             said: BTreeMap::new(),
             detail_text: Text::default(),
             run_text: Text::default(),
+            server_text: Text::default(),
         }
     }
 
@@ -359,6 +368,7 @@ impl Model {
             (View::Inbox, Focus::Detail, _) => Context::Detail,
             (View::Inbox, Focus::Note(_), _) => Context::Note,
             (View::Inbox, Focus::Filter(_), _) => Context::Filter,
+            (View::Servers, ..) => self.servers.context(),
             (View::Drafts, _, DraftsFocus::List) => Context::Drafts,
             (View::Drafts, _, DraftsFocus::Run) => Context::Run,
         }
@@ -405,6 +415,10 @@ impl Model {
 
     pub fn selected_draft(&self) -> Option<&crate::domain::draft::Draft> {
         self.mirror.drafts().get(self.draft_cursor())
+    }
+
+    pub fn selected_server(&self) -> Option<&Server> {
+        self.servers.list.get(self.servers.cursor())
     }
 
     pub fn running(&self) -> usize {

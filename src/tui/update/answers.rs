@@ -2,7 +2,7 @@
 
 use super::super::message::{Answer, Effect};
 use super::super::model::{Ingest, Loading, Model, Mood, Pending, Read};
-use super::{drafts, list, note, triage};
+use super::{drafts, list, note, servers, triage};
 use crate::domain::id::CommandId;
 use crate::protocol::{Receipt, Refusal};
 
@@ -58,6 +58,7 @@ pub(super) fn answer(model: &mut Model, answer: Answer, out: &mut Vec<Effect>) {
                 super::filter::offer(model);
             }
         }
+        Answer::Servers(result) => servers::answered(model, result, out),
         Answer::Submitted { id, result } => submitted(model, &id, result, out),
         Answer::Edited { feedback, result } => note::edited(model, feedback, result, out),
         Answer::Opened { link, result } => opened(model, link, result, out),

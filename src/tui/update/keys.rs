@@ -3,7 +3,7 @@
 use super::super::action::{Action, Context};
 use super::super::message::Effect;
 use super::super::model::{Focus, Model, Overlay, Question, View};
-use super::{drafts, filter, list, note, triage};
+use super::{drafts, filter, list, note, servers, triage};
 use crossterm::event::{KeyEvent, KeyEventKind};
 
 /// Keys that are kept for a list that is still being read.
@@ -53,7 +53,14 @@ pub(super) fn paste(model: &mut Model, text: &str, out: &mut Vec<Effect>) {
     match model.context() {
         Context::Note => note::pasted(model, text, out),
         Context::Filter => filter::pasted(model, text, out),
-        Context::List | Context::Detail | Context::Drafts | Context::Run | Context::Help | Context::Confirm => {
+        Context::List
+        | Context::Detail
+        | Context::Drafts
+        | Context::Run
+        | Context::Servers
+        | Context::Server
+        | Context::Help
+        | Context::Confirm => {
             let hint = format!(
                 "Pasted text has no place here: {} writes a note, {} a filter",
                 model.keymap.key(Action::Note),
@@ -75,12 +82,12 @@ fn act(model: &mut Model, action: Action, out: &mut Vec<Effect>) {
         Action::Theme => model.theme = model.theme.other(),
         Action::Inbox => model.view = View::Inbox,
         Action::Drafts => model.view = View::Drafts,
-        Action::NextView => {
-            model.view = match model.view {
-                View::Inbox => View::Drafts,
-                View::Drafts => View::Inbox,
-            }
-        }
+        Action::Servers => servers::show(model, out),
+        Action::NextView => match model.view {
+            View::Inbox => model.view = View::Drafts,
+            View::Drafts => servers::show(model, out),
+            View::Servers => model.view = View::Inbox,
+        },
         Action::Down => step(model, 1, out),
         Action::Up => step(model, -1, out),
         Action::HalfPageDown => half_page(model, 1, out),
@@ -101,6 +108,7 @@ fn act(model: &mut Model, action: Action, out: &mut Vec<Effect>) {
         Action::NoteInEditor => note::edit_outside(model, out),
         Action::SaveNote => note::save(model, out),
         Action::LeaveNote => note::leave(model),
+        Action::PublicNote => note::toggle_public(model),
         Action::Draft => drafts::start(model, false, out),
         Action::Redraft => drafts::start(model, true, out),
         Action::Cancel => drafts::cancel(model, out),
@@ -129,6 +137,8 @@ pub(super) fn step(model: &mut Model, by: isize, out: &mut Vec<Effect>) {
         Context::Detail | Context::Note => scroll(&mut model.inbox.scroll, by),
         Context::Drafts => drafts::step(model, by),
         Context::Run => drafts::scroll(model, by),
+        Context::Servers => servers::step(model, by),
+        Context::Server => servers::scroll(model, by),
         Context::Help => scroll_help(model, by),
         Context::Confirm => {}
     }
@@ -149,8 +159,8 @@ fn scroll_help(model: &mut Model, by: isize) {
 fn half_page(model: &mut Model, direction: isize, out: &mut Vec<Effect>) {
     let layout = model.layout();
     let height = match model.context() {
-        Context::List | Context::Drafts | Context::Filter => usize::from(layout.rows.height),
-        Context::Detail | Context::Run | Context::Note => usize::from(layout.text.height),
+        Context::List | Context::Drafts | Context::Servers | Context::Filter => usize::from(layout.rows.height),
+        Context::Detail | Context::Run | Context::Server | Context::Note => usize::from(layout.text.height),
         Context::Help | Context::Confirm => 2 * HELP_STEP,
     };
     let by = isize::try_from((height / 2).max(1)).unwrap_or(1);
@@ -166,6 +176,9 @@ fn edge(model: &mut Model, top: bool, out: &mut Vec<Effect>) {
         (Context::Drafts, top) => drafts::edge(model, top),
         (Context::Run, true) => drafts::scroll(model, isize::MIN),
         (Context::Run, false) => drafts::scroll(model, isize::MAX),
+        (Context::Servers, top) => servers::edge(model, top),
+        (Context::Server, true) => servers::scroll(model, isize::MIN),
+        (Context::Server, false) => servers::scroll(model, isize::MAX),
         (Context::Help, true) => scroll_help(model, isize::MIN),
         (Context::Help, false) => scroll_help(model, isize::MAX),
         (Context::Confirm, _) => {}
@@ -177,6 +190,7 @@ fn open(model: &mut Model) {
         View::Inbox if model.row().is_some() => model.inbox.focus = Focus::Detail,
         View::Inbox => {}
         View::Drafts => drafts::open(model),
+        View::Servers => servers::open(model),
     }
 }
 
@@ -185,7 +199,8 @@ fn back(model: &mut Model) {
         Context::Detail => model.inbox.focus = Focus::List,
         Context::List => model.inbox.marked.clear(),
         Context::Run => model.drafts.focus = super::super::model::DraftsFocus::List,
-        Context::Drafts => model.view = View::Inbox,
+        Context::Server => model.servers.focus = super::super::servers::ServersFocus::List,
+        Context::Drafts | Context::Servers => model.view = View::Inbox,
         Context::Note | Context::Filter | Context::Help | Context::Confirm => {}
     }
 }

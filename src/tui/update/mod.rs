@@ -11,6 +11,7 @@ mod keys;
 mod list;
 mod mouse;
 mod note;
+mod servers;
 mod settle;
 mod triage;
 mod useful;

@@ -153,7 +153,7 @@ impl World {
             Op::Note { report, zebra } => {
                 let Some(feedback) = pick(&self.reports, report) else { return };
                 let content = NoteText::parse(if zebra { "a zebra" } else { "a note" }).unwrap();
-                self.submit(Command::AddNote { feedback, content }).await;
+                self.submit(Command::AddNote { feedback, content, public: false }).await;
             }
             Op::Draft { report } => self.draft(report).await,
             Op::Move { draft } => self.advance(draft).await,

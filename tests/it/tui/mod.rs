@@ -2,4 +2,5 @@
 
 mod convergence;
 mod screens;
+mod servers;
 mod sessions;

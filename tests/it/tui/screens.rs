@@ -16,7 +16,7 @@ use std::fmt::Write as _;
 const SIZES: [(u16, u16); 3] = [(40, 12), (80, 24), (120, 40)];
 
 /// One file per screen, with all its sizes.
-fn snapshot(name: &str, sit: impl Fn(u16, u16) -> Sitting) {
+pub(super) fn snapshot(name: &str, sit: impl Fn(u16, u16) -> Sitting) {
     let mut all = String::new();
     for (width, height) in SIZES {
         let sitting = sit(width, height);
