@@ -377,7 +377,6 @@ fn the_conformance_script_passes() {
     command.arg(python.path()).arg(fixture("servers/server_plain.py"));
     let output = command.stdin(Stdio::null()).output().unwrap();
     let (printed, complaints) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    let failed: Vec<&str> = printed.lines().filter(|line| line.starts_with("FAIL")).collect();
-    assert!(output.status.success() && failed.is_empty(), "{failed:#?}\n{complaints}");
+    assert!(output.status.success() && !printed.contains("FAIL"), "{printed}\n{complaints}");
     assert!(printed.lines().any(|line| line.ends_with(" passed, 0 failed")), "{printed}");
 }
