@@ -11,6 +11,9 @@ pub const MAX_FILES: usize = 100;
 /// Largest file a change may create or edit, in bytes.
 pub const MAX_FILE_BYTES: usize = 1024 * 1024;
 
+/// Most bytes of all files of one change together: a change is stored with its run, and shown to a person.
+pub const MAX_CHANGE_BYTES: usize = 16 * 1024 * 1024;
+
 /// A relative path inside a repository, with `/` between its parts.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -191,8 +194,16 @@ impl ChangeSet {
             }
         }
         problems.extend(plan.keys().filter_map(|path| below_a_file(path, &plan)));
+        problems.extend(too_large(&plan));
         if problems.is_empty() { Ok(plan) } else { Err(problems) }
     }
+}
+
+/// Each file may be as large as a file may be, but not all of them.
+pub fn too_large(plan: &Plan) -> Option<Problem> {
+    let bytes: usize = plan.values().flatten().map(String::len).sum();
+    let reason = format!("its files have {bytes} bytes together, at most {MAX_CHANGE_BYTES} are allowed");
+    (bytes > MAX_CHANGE_BYTES).then(|| problem("(change)", reason))
 }
 
 /// A change can't have `a` and `a/b` as files.
@@ -365,6 +376,14 @@ mod tests {
         ] {
             assert!(plan(files.clone()).is_err(), "{:?}", files.first());
         }
+    }
+
+    #[test]
+    fn many_large_files_are_too_much_together() {
+        let file = |n| FileChange::Create { path: path(&format!("f{n}")), content: "x".repeat(MAX_FILE_BYTES) };
+        assert!(plan((0..16).map(file).collect()).is_ok());
+        let problems = plan((0..17).map(file).collect()).unwrap_err();
+        assert!(problems[0].reason.contains("17825792 bytes together"), "{problems:?}");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::error::DraftError;
 use super::job::{Artifact, Drafted, Reporter, Tools};
 use super::protect::Protected;
 use super::tail::Tail;
-use crate::domain::change::{Existing, MAX_FILE_BYTES, MAX_FILES, Plan, Problem, RepoPath};
+use crate::domain::change::{self, Existing, MAX_FILE_BYTES, MAX_FILES, Plan, Problem, RepoPath};
 use crate::domain::draft::{Stage, Usage};
 use crate::providers::{AgentRun, ExitInfo, Worktree, process};
 use std::io::Write;
@@ -159,5 +159,6 @@ fn collect(changed: &[RepoPath], worktree: &Worktree, protected: &Protected) -> 
             Existing::Opaque(why) => problems.push(problem(path.as_str(), format!("it can't be published: {why}"))),
         }
     }
+    problems.extend(change::too_large(&plan));
     if problems.is_empty() { Ok(plan) } else { Err(problems) }
 }

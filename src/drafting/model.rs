@@ -8,7 +8,8 @@ use super::protect::Protected;
 use super::tail::Tail;
 use crate::domain::change::{ChangeSet, Plan, Problem};
 use crate::domain::draft::{Stage, Usage};
-use crate::providers::{Anthropic, Completion, Prompt, Worktree};
+use crate::providers::{Anthropic, Completion, Prompt, ProviderError, Worktree};
+use std::time::Duration;
 
 /// Most of an unusable answer that the log keeps, in bytes.
 const MAX_LOGGED: usize = 64 * 1024;
@@ -84,9 +85,13 @@ impl<'a> Conversation<'a> {
             tail.push(piece);
             reporter.progress(stage, tail.bytes(), &readable(tail.end()));
         };
-        let answered = self.client.complete(&self.prompt, &mut on_text).await;
+        let on_wait = |why: &ProviderError, wait: Duration| {
+            let seconds = wait.as_secs_f64().ceil();
+            reporter.progress(stage, 0, &format!("{why}\nTrying again in {seconds} s …"));
+        };
+        let answered = self.client.complete(&self.prompt, &mut on_text, &on_wait).await;
         // A refusal or a cut answer has been paid for as well.
-        let used = answered.as_ref().map_or_else(crate::providers::ProviderError::usage, |c| Some(c.usage));
+        let used = answered.as_ref().map_or_else(ProviderError::usage, |c| Some(c.usage));
         if let Some(used) = used {
             self.usage = self.usage.plus(used);
             self.reporter.save(Artifact::Usage(self.usage)).await?;

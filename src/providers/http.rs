@@ -73,7 +73,15 @@ pub(super) struct Call<'a> {
     pub(super) build: &'a (dyn Fn(&Client) -> RequestBuilder + Sync),
     /// What an unsuccessful response means.
     pub(super) judge: &'a (dyn Fn(&Failure) -> ProviderError + Sync),
+    /// Told before each wait: somebody may be looking at a screen that stands still.
+    pub(super) on_wait: OnWait<'a>,
 }
+
+/// Hears why a request is repeated, and after how long.
+pub type OnWait<'a> = &'a (dyn Fn(&ProviderError, Duration) + Sync);
+
+/// For requests that nobody follows.
+pub(super) const UNHEARD: OnWait<'static> = &|_, _| {};
 
 /// A response whose status is not 2xx.
 #[derive(Debug)]
@@ -123,6 +131,7 @@ impl Http {
                 return Err(failed.error);
             };
             tracing::info!(who = call.who, attempt, wait_ms = wait.as_millis() as u64, error = %failed.error, "repeating a request");
+            (call.on_wait)(&failed.error, wait);
             (self.inner.sleep)(wait).await;
             attempt += 1;
         }

@@ -138,6 +138,24 @@ impl FilterInput {
     }
 }
 
+/// What is being read for the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Loading {
+    #[default]
+    Nothing,
+    Rows,
+    /// Its beginning, where the user wants to be: the cursor goes there, not back to its report.
+    Top,
+}
+
+/// What becomes of reviewed reports in the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Reviewed {
+    #[default]
+    Hidden,
+    Shown,
+}
+
 /// The list of reports and the one beside it.
 #[derive(Debug, Default)]
 pub struct Inbox {
@@ -153,17 +171,15 @@ pub struct Inbox {
     /// The cursor is at the top because the user put it there: what arrives may appear.
     pub following: bool,
     pub marked: BTreeSet<FeedbackId>,
-    pub hide_reviewed: bool,
+    pub reviewed: Reviewed,
     /// The filter as typed; what `u` adds comes on top.
     pub typed: String,
     /// First line of the report beside the list, and the report it is a line of.
     pub scroll: usize,
     pub scrolled: Option<FeedbackId>,
-    /// The list is being read because the user wants to its top: the cursor goes there, not back to its report.
-    pub to_top: bool,
     /// Counts list requests; answers of older ones are thrown away.
     pub generation: u64,
-    pub loading: bool,
+    pub loading: Loading,
     /// Reports asked for and not answered; true: the answer may be older than what has been heard since.
     pub asked: BTreeMap<FeedbackId, bool>,
 }
@@ -214,7 +230,7 @@ pub struct Model {
     pub undo: Vec<Undo>,
     pub unsaved: BTreeMap<FeedbackId, String>,
     pub progress: BTreeMap<DraftId, Progress>,
-    /// The first snapshot is here.
+    /// The newest snapshot that was asked for is here.
     pub ready: bool,
     /// A read has failed: nothing is read by itself until somebody presses a key.
     pub reads_fail: bool,
@@ -298,7 +314,7 @@ impl Model {
             Ingest::At(_) => None,
             Ingest::Off(why) => Some(Status { text: why.clone(), mood: Mood::Bad }),
         };
-        let inbox = Inbox { hide_reviewed: true, following: true, ..Inbox::default() };
+        let inbox = Inbox { following: true, ..Inbox::default() };
         Self {
             now: start.now,
             size: Rect::new(0, 0, start.size.0, start.size.1),
@@ -370,7 +386,7 @@ impl Model {
     pub fn filter(&self) -> Filter {
         // Only filters that parse become `typed`.
         let typed = Filter::parse(&self.inbox.typed).unwrap_or_default();
-        if !self.inbox.hide_reviewed || asks_for_a_state(&typed) {
+        if self.inbox.reviewed == Reviewed::Shown || asks_for_a_state(&typed) {
             return typed;
         }
         Filter::parse(format!("{} is:unreviewed", typed.source).trim()).unwrap_or(typed)

@@ -15,6 +15,7 @@ mod faults;
 mod http;
 mod kill;
 mod providers;
+mod pty;
 mod readme;
 mod store;
 mod tui;

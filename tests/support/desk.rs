@@ -26,6 +26,7 @@ pub struct Desk {
     pub reports: Vec<Detail>,
     pub runs: Vec<DraftDetail>,
     seq: i64,
+    log: Vec<Event>,
     /// What every command is answered with, instead of being done.
     pub refuses: Option<Refusal>,
     /// What has to be done outside: links, clipboards, editors, files, quitting.
@@ -112,6 +113,7 @@ impl Desk {
         let draft = draft.map(|id| Box::new(self.run_mut(id).draft.clone()));
         let (seq, text) = (Seq(self.seq), text.to_owned());
         let event = Event { seq, at: NOW, kind, actor: me(), command: None, text, feedback, draft };
+        self.log.push(event.clone());
         Msg::Signal(Signal::Event(Box::new(event)))
     }
 
@@ -165,6 +167,11 @@ impl Desk {
             }
         };
         vec![Msg::Answer(answer)]
+    }
+
+    /// What a watcher hears that knows everything up to `after`.
+    pub fn news_after(&self, after: Seq) -> impl Iterator<Item = Msg> {
+        self.log.iter().filter(move |event| event.seq > after).map(|e| Msg::Signal(Signal::Event(Box::new(e.clone()))))
     }
 
     /// The newest number of the log.

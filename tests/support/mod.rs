@@ -12,6 +12,7 @@ pub mod markdown;
 pub mod desk;
 pub mod scene;
 pub mod session;
+pub mod terminal;
 
 use patchwork::config::{Config, Secrets};
 use patchwork::domain::feedback::NewFeedback;

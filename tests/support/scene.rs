@@ -11,6 +11,7 @@ use patchwork::tui::theme::{Shade, Theme};
 use patchwork::tui::{screen, update};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
+use ratatui::style::Style;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use unicode_width::UnicodeWidthStr;
@@ -68,6 +69,15 @@ impl Scene {
 
     /// The lines of the screen, without the spaces at their ends.
     pub fn lines(&self) -> Vec<String> {
+        let cells = self.cells();
+        cells
+            .iter()
+            .map(|line| line.iter().map(|(symbol, _)| symbol.as_str()).collect::<String>().trim_end().to_owned())
+            .collect()
+    }
+
+    /// What is drawn, line by line, with its style.
+    pub fn cells(&self) -> Vec<Vec<(String, Style)>> {
         draw(&self.model)
     }
 
@@ -122,21 +132,21 @@ pub fn key(name: &str) -> KeyEvent {
     KeyEvent::new(code, modifiers)
 }
 
-fn draw(model: &Model) -> Vec<String> {
+fn draw(model: &Model) -> Vec<Vec<(String, Style)>> {
     let (width, height) = (model.size.width, model.size.height);
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     terminal.draw(|frame| screen::render(frame, model)).unwrap();
     let buffer = terminal.backend().buffer();
     let line = |y| {
-        let mut text = String::new();
+        let mut cells = Vec::new();
         let mut x = 0;
         while x < width {
-            let symbol = buffer[(x, y)].symbol();
-            text.push_str(symbol);
+            let cell = &buffer[(x, y)];
+            cells.push((cell.symbol().to_owned(), cell.style()));
             // What a wide character covers is not drawn.
-            x += u16::try_from(symbol.width()).unwrap().max(1);
+            x += u16::try_from(cell.symbol().width()).unwrap().max(1);
         }
-        text.trim_end().to_owned()
+        cells
     };
     (0..height).map(line).collect()
 }

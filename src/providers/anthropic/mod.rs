@@ -7,7 +7,7 @@ mod failure;
 mod stream;
 mod wire;
 
-use super::http::{Call, Http, Repeat};
+use super::http::{Call, Http, OnWait, Repeat, UNHEARD};
 use super::{ProviderError, redact};
 use crate::config::AnthropicConfig;
 use crate::domain::draft::Usage;
@@ -99,7 +99,7 @@ impl Anthropic {
         Self { http, base_url, model: config.model.clone(), key }
     }
 
-    /// Asks, passing the answer's text on as it arrives. Dropping the future closes the connection.
+    /// Asks, passing the answer's text on as it arrives, and why it does not where a request is repeated. Dropping the future closes the connection.
     ///
     /// # Errors
     /// Everything but a complete answer: refused, cut off by a limit, broken off by the network, rate-limited after two
@@ -108,21 +108,28 @@ impl Anthropic {
         &self,
         prompt: &Prompt,
         on_text: &mut (dyn FnMut(&str) + Send),
+        on_wait: OnWait<'_>,
     ) -> Result<Completion, ProviderError> {
-        let mut completion = self.ask(prompt, on_text).await.map_err(|e| e.hiding(&self.key))?;
+        let mut completion = self.ask(prompt, on_text, on_wait).await.map_err(|e| e.hiding(&self.key))?;
         redact::hide(&mut completion.model, &self.key);
         redact::hide(&mut completion.request_id, &self.key);
         Ok(completion)
     }
 
-    async fn ask(&self, prompt: &Prompt, on_text: &mut (dyn FnMut(&str) + Send)) -> Result<Completion, ProviderError> {
+    async fn ask(
+        &self,
+        prompt: &Prompt,
+        on_text: &mut (dyn FnMut(&str) + Send),
+        on_wait: OnWait<'_>,
+    ) -> Result<Completion, ProviderError> {
         let key = self.key_header()?;
         let body = wire::request(&self.model, prompt);
         let build = |client: &Client| -> RequestBuilder {
             client.post(format!("{}/v1/messages", self.base_url)).headers(headers(&key)).json(&body)
         };
         let judge = |f: &super::http::Failure| failure::judge(f, &self.key);
-        let sent = self.http.send(&Call { who: WHO, repeat: Repeat::Always, build: &build, judge: &judge }).await;
+        let sent =
+            self.http.send(&Call { who: WHO, repeat: Repeat::Always, build: &build, judge: &judge, on_wait }).await;
         let response = match sent {
             Ok(response) => response,
             Err(error @ ProviderError::NotFound { .. }) => return Err(self.with_known_models(error).await),
@@ -175,7 +182,10 @@ impl Anthropic {
             client.get(url).query(&[("limit", "1000")]).headers(headers(&key)).timeout(SHORT_TIMEOUT)
         };
         let judge = |f: &super::http::Failure| failure::judge(f, &self.key);
-        let sent = self.http.send(&Call { who: WHO, repeat: Repeat::Always, build: &build, judge: &judge }).await;
+        let sent = self
+            .http
+            .send(&Call { who: WHO, repeat: Repeat::Always, build: &build, judge: &judge, on_wait: UNHEARD })
+            .await;
         let body = async { sent?.bytes().await.map_err(|e| self.http.transport_error(WHO, e)) }.await;
         body.and_then(|body| wire::models(&body)).map_err(|e| e.hiding(&self.key))
     }

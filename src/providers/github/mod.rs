@@ -7,7 +7,7 @@ mod failure;
 mod wire;
 
 use super::ProviderError;
-use super::http::{Call, Failure, Http, Repeat};
+use super::http::{Call, Failure, Http, Repeat, UNHEARD};
 use crate::config::GithubConfig;
 use failure::Rejection;
 use reqwest::header::HeaderValue;
@@ -127,7 +127,10 @@ impl Github {
         let what = format!("The repository {slug}");
         let build = |client: &Client| Self::request(client.post(self.url(path)), &auth).json(&body);
         let judge = |f: &Failure| failure::judge(f, &what, &self.token);
-        let sent = self.http.send(&Call { who: WHO, repeat: Repeat::WhenRefused, build: &build, judge: &judge }).await;
+        let sent = self
+            .http
+            .send(&Call { who: WHO, repeat: Repeat::WhenRefused, build: &build, judge: &judge, on_wait: UNHEARD })
+            .await;
         let response = sent.map_err(failure::rejection)?;
         Ok(self.read(response, wire::pull_request).await?)
     }
@@ -154,7 +157,7 @@ impl Github {
         let auth = self.auth_header()?;
         let build = |client: &Client| Self::request(client.get(self.url(path)).query(query), &auth);
         let judge = |f: &Failure| failure::judge(f, what, &self.token);
-        self.http.send(&Call { who: WHO, repeat: Repeat::Always, build: &build, judge: &judge }).await
+        self.http.send(&Call { who: WHO, repeat: Repeat::Always, build: &build, judge: &judge, on_wait: UNHEARD }).await
     }
 
     fn request(builder: RequestBuilder, auth: &HeaderValue) -> RequestBuilder {

@@ -1,7 +1,8 @@
 //! The last line: what came of the last key, else the keys that matter now.
 
 use super::super::action::Action;
-use super::super::model::{Focus, Model, Mood, Status, View};
+use super::super::model::{Focus, Model, Mood, Status};
+use super::super::update::useful;
 use super::super::widget::{fit, wrap};
 use crate::domain::text;
 use ratatui::Frame;
@@ -48,23 +49,6 @@ fn said(sentence: &str, style: Style, width: u16) -> Vec<Line<'static>> {
         lines.push(fit::cut(&rest, usize::from(width)));
     }
     lines.into_iter().map(|line| Line::styled(line, style)).collect()
-}
-
-/// Whether a key would do anything now; a hint for one that would not is noise.
-fn useful(model: &Model, action: Action) -> bool {
-    let row = model.row();
-    let draft = match model.view {
-        View::Inbox => row.and_then(|r| model.mirror.draft_of(&r.id)),
-        View::Drafts => model.selected_draft(),
-    };
-    match action {
-        Action::Cancel => draft.is_some_and(|d| !d.state.is_over()),
-        Action::Redraft => draft.is_some_and(|d| d.state.is_over()),
-        Action::Draft => row.is_some() && draft.is_none(),
-        Action::OpenLink => row.is_some_and(|r| !r.pr_url.is_empty()),
-        Action::Note | Action::Review | Action::Select => row.is_some(),
-        _ => true,
-    }
 }
 
 fn hints(model: &Model, width: usize) -> Line<'static> {

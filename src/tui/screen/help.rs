@@ -13,7 +13,6 @@ const KEYS: usize = 18;
 pub fn render(frame: &mut Frame<'_>, area: Rect, model: &Model, scroll: usize) {
     frame.render_widget(Clear, area);
     let lines = lines(model, usize::from(area.width));
-    let scroll = scroll.min(pane::most(lines.len(), area.height));
     pane::render(frame, area, &lines, scroll);
     let below = lines.len().saturating_sub(scroll + usize::from(area.height));
     if below > 0 {
@@ -22,6 +21,12 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, model: &Model, scroll: usize) {
         let corner = Rect { x: area.right() - width, y: area.bottom().saturating_sub(1), width, height: 1 };
         frame.render_widget(Paragraph::new(Line::styled(more, model.theme.key)), corner);
     }
+}
+
+/// The largest useful scroll.
+pub fn most(model: &Model) -> usize {
+    let body = model.layout().body;
+    pane::most(lines(model, usize::from(body.width)).len(), body.height)
 }
 
 fn lines(model: &Model, width: usize) -> Vec<Line<'static>> {

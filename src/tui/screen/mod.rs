@@ -13,7 +13,7 @@ mod drafts;
 mod filter_bar;
 mod footer;
 mod header;
-mod help;
+pub mod help;
 pub mod layout;
 mod list;
 mod note;

@@ -1,7 +1,7 @@
 //! What came back from the engine and from outside.
 
 use super::super::message::{Answer, Effect};
-use super::super::model::{Ingest, Model, Mood, Pending, Read};
+use super::super::model::{Ingest, Loading, Model, Mood, Pending, Read};
 use super::{drafts, list, note, triage};
 use crate::domain::id::CommandId;
 use crate::protocol::{Receipt, Refusal};
@@ -69,7 +69,7 @@ pub(super) fn answer(model: &mut Model, answer: Answer, out: &mut Vec<Effect>) {
 }
 
 fn failed(model: &mut Model, refusal: &Refusal) {
-    model.inbox.loading = false;
+    model.inbox.loading = Loading::Nothing;
     model.mirror.expect_nothing();
     unread(model, refusal);
 }

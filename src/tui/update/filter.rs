@@ -42,27 +42,31 @@ pub(super) fn typed(model: &mut Model, key: KeyEvent, out: &mut Vec<Effect>) {
     if matches!(key.code, KeyCode::Enter | KeyCode::Tab) {
         return;
     }
-    if input(model).is_some_and(|input| input.area.input(key)) {
+    let is_changed = input(model).is_some_and(|input| input.area.input(key));
+    offer(model);
+    if is_changed {
         changed(model, out);
     }
-    offer(model);
 }
 
 pub(super) fn pasted(model: &mut Model, pasted: &str, out: &mut Vec<Effect>) {
     if let Some(input) = input(model) {
         input.area.insert_str(text::line(pasted));
-        changed(model, out);
         offer(model);
+        changed(model, out);
     }
 }
 
-/// Takes the line as the filter when it is one.
+/// Takes the line as the filter when it is one, and not the way to one: `serv` would be searched for, and empty the list for a moment.
 fn changed(model: &mut Model, out: &mut Vec<Effect>) {
     let Some(input) = input(model) else { return };
-    match Filter::parse(&input.text()) {
+    let (text, completed) = (input.text(), input.offer.is_some());
+    match Filter::parse(&text) {
         Ok(filter) => {
             input.error = None;
-            apply(model, filter.source, out);
+            if completed || !is_beginning(model, &text) {
+                apply(model, filter.source, out);
+            }
         }
         Err(error) => input.error = Some(error),
     }
@@ -76,11 +80,15 @@ fn apply(model: &mut Model, typed: String, out: &mut Vec<Effect>) {
     }
 }
 
-pub(super) fn accept(model: &mut Model, _out: &mut [Effect]) {
-    if let Some(error) = input(model).and_then(|input| input.error.clone()) {
-        return model.say(Mood::Bad, error.message);
+pub(super) fn accept(model: &mut Model, out: &mut Vec<Effect>) {
+    let Some(text) = input(model).map(|input| input.text()) else { return };
+    match Filter::parse(&text) {
+        Ok(filter) => {
+            model.inbox.focus = Focus::List;
+            apply(model, filter.source, out);
+        }
+        Err(error) => model.say(Mood::Bad, error.message),
     }
-    model.inbox.focus = Focus::List;
 }
 
 pub(super) fn leave(model: &mut Model, out: &mut Vec<Effect>) {
@@ -119,15 +127,33 @@ pub(super) fn complete(model: &mut Model, out: &mut Vec<Effect>) {
     }
 }
 
+/// The last word of a line, its minus apart.
+fn last_word(text: &str) -> (&'static str, &str) {
+    let last = text.rsplit(char::is_whitespace).next().unwrap_or_default();
+    match last.strip_prefix('-') {
+        Some(rest) => ("-", rest),
+        None => ("", last),
+    }
+}
+
+/// Whether the last word is the beginning of a key, or of a name that reports have.
+fn is_beginning(model: &Model, text: &str) -> bool {
+    let (_, word) = last_word(text);
+    match word.split_once(':') {
+        Some((key, value)) => {
+            let last = value.rsplit(',').next().unwrap_or_default();
+            let whole = known(model, key).iter().any(|name| name.eq_ignore_ascii_case(last));
+            !whole && !values(model, key, value).is_empty()
+        }
+        None => !word.is_empty() && !keys(word).is_empty(),
+    }
+}
+
 /// What the last word of the line could become.
 pub(super) fn offer(model: &mut Model) {
     let Focus::Filter(input) = &model.inbox.focus else { return };
     let text = input.text();
-    let last = text.rsplit(char::is_whitespace).next().unwrap_or_default();
-    let (minus, word) = match last.strip_prefix('-') {
-        Some(rest) => ("-", rest),
-        None => ("", last),
-    };
+    let (minus, word) = last_word(&text);
     let offers = match word.split_once(':') {
         Some((key, value)) => values(model, key, value).into_iter().map(|v| format!("{minus}{key}:{v}")).collect(),
         None => keys(word).into_iter().map(|key| format!("{minus}{key}:")).collect::<Vec<_>>(),
@@ -145,10 +171,17 @@ fn keys(prefix: &str) -> Vec<&'static str> {
 
 /// Values of a key that go on from what is typed; behind a comma, the next alternative.
 fn values(model: &Model, key: &str, typed: &str) -> Vec<String> {
-    let Some(key) = Key::from_word(&key.to_ascii_lowercase()) else { return Vec::new() };
     let (head, last) = typed.rsplit_once(',').map_or(("", typed), |(head, last)| (head, last));
     let head = if head.is_empty() { String::new() } else { format!("{head},") };
-    let known: Vec<String> = match key {
+    let last = last.to_lowercase();
+    let longer = |v: &String| v.to_lowercase().starts_with(&last) && v.to_lowercase() != last;
+    known(model, key).into_iter().filter(longer).map(|v| format!("{head}{v}")).collect()
+}
+
+/// Values that a key can have, as far as they can be told.
+fn known(model: &Model, key: &str) -> Vec<String> {
+    let Some(key) = Key::from_word(&key.to_ascii_lowercase()) else { return Vec::new() };
+    match key {
         Key::Gap => words(GapType::ALL, GapType::as_str),
         Key::Resolution => words(Resolution::ALL, Resolution::as_str),
         Key::Is => words(IsFlag::ALL, IsFlag::as_str),
@@ -159,21 +192,15 @@ fn values(model: &Model, key: &str, typed: &str) -> Vec<String> {
         Key::Client => names(&model.facets.client),
         Key::Model => names(&model.facets.model),
         Key::Session | Key::Tool => Vec::new(),
-    };
-    let last = last.to_lowercase();
-    known
-        .into_iter()
-        .filter(|v| v.to_lowercase().starts_with(&last) && *v != last)
-        .map(|v| format!("{head}{v}"))
-        .collect()
+    }
 }
 
 fn words<T: Copy>(all: &[T], word: fn(T) -> &'static str) -> Vec<String> {
     all.iter().map(|v| word(*v).to_owned()).collect()
 }
 
-/// Names as they can be typed: others have to be quoted by hand.
+/// Names that can be typed as they are: the others have to be quoted by hand, or can't be shown.
 fn names(counts: &[Count]) -> Vec<String> {
-    let plain = |c: char| !c.is_whitespace() && c != '"' && c != ',' && !c.is_control();
-    counts.iter().map(|c| text::line(&c.value)).filter(|v| !v.is_empty() && v.chars().all(plain)).collect()
+    let plain = |v: &&String| !v.is_empty() && !v.contains([' ', '"', ',']) && text::line(v) == **v;
+    counts.iter().map(|c| &c.value).filter(plain).cloned().collect()
 }

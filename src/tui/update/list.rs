@@ -2,7 +2,7 @@
 
 use super::super::message::Effect;
 use super::super::mirror::{Shift, Side};
-use super::super::model::{Model, Mood};
+use super::super::model::{Loading, Model, Mood, Read, Reviewed};
 use crate::domain::filter::{Filter, Sort};
 use crate::domain::id::FeedbackId;
 use crate::protocol::read::{Page, PageRequest, Row, Snapshot};
@@ -14,7 +14,9 @@ const MARGIN: usize = 60;
 pub(super) fn begin(model: &mut Model, out: &mut Vec<Effect>) {
     let filter = model.filter();
     model.inbox.generation += 1;
-    model.inbox.loading = true;
+    model.inbox.loading = Loading::Rows;
+    // Until it comes, another filter begins anew again: a page would not bring back what a pruned log has taken.
+    model.ready = false;
     model.mirror.expect_snapshot();
     let request = PageRequest::first(filter, super::super::mirror::PAGE);
     out.push(Effect::Begin { generation: model.inbox.generation, request });
@@ -27,11 +29,11 @@ pub(super) fn began(model: &mut Model, snapshot: Snapshot, filter: Filter, out: 
     // What is on its way was asked for before, and nobody knows what has been missed.
     model.inbox.asked.values_mut().for_each(|outdated| *outdated = true);
     model.drafts.again = true;
-    model.inbox.loading = false;
+    model.inbox.loading = Loading::Nothing;
     model.ready = true;
     to_top(model);
-    if model.mirror.seq > seq {
-        // Its counts are from before what has been put on top.
+    if model.mirror.seq > seq || model.stats_read != Read::Done {
+        // Its counts are from before what has been put on top, or an answer that is on its way is older than they are.
         super::feed::read_stats(model, out);
     }
     if !model.watching {
@@ -47,7 +49,6 @@ pub(super) fn reload(model: &mut Model, side: Side, out: &mut Vec<Effect>) {
         return begin(model, out);
     }
     model.inbox.generation += 1;
-    model.inbox.to_top = false;
     read(model, side, out);
 }
 
@@ -57,7 +58,7 @@ fn read(model: &mut Model, side: Side, out: &mut Vec<Effect>) {
         Side::Above | Side::Below => model.mirror.filter().clone(),
     };
     if let Some(request) = model.mirror.request(side, &filter) {
-        model.inbox.loading = true;
+        model.inbox.loading = Loading::Rows;
         out.push(Effect::ReadPage { generation: model.inbox.generation, filter, side, request });
     }
 }
@@ -66,11 +67,11 @@ pub(super) fn placed(model: &mut Model, side: Side, page: Page<Row>, filter: Fil
     let selected = model.row().map(|row| row.id.clone());
     let before = model.mirror.rows().len();
     model.mirror.place(side, page, filter, model.now);
-    model.inbox.loading = false;
+    let wanted = std::mem::take(&mut model.inbox.loading);
     match side {
         Side::Start => {
             to_top(model);
-            if !model.inbox.to_top {
+            if wanted != Loading::Top {
                 go_to(model, selected.as_ref());
             }
         }
@@ -135,7 +136,7 @@ pub(super) fn top(model: &mut Model, out: &mut Vec<Effect>) {
         to_top(model);
     } else {
         reload(model, Side::Start, out);
-        model.inbox.to_top = true;
+        model.inbox.loading = Loading::Top;
     }
 }
 
@@ -148,15 +149,18 @@ pub(super) fn bottom(model: &mut Model, out: &mut Vec<Effect>) {
 }
 
 pub(super) fn toggle_reviewed(model: &mut Model, out: &mut Vec<Effect>) {
-    model.inbox.hide_reviewed = !model.inbox.hide_reviewed;
-    let word = if model.inbox.hide_reviewed { "Reviewed reports are hidden" } else { "Reviewed reports are shown" };
-    model.say(Mood::Plain, word);
+    let (reviewed, said) = match model.inbox.reviewed {
+        Reviewed::Hidden => (Reviewed::Shown, "Reviewed reports are shown"),
+        Reviewed::Shown => (Reviewed::Hidden, "Reviewed reports are hidden"),
+    };
+    model.inbox.reviewed = reviewed;
+    model.say(Mood::Plain, said);
     reload(model, Side::Start, out);
 }
 
 /// Reads on when the cursor nears the edge of what is there, or begins when there is nothing.
 pub(super) fn read_ahead(model: &mut Model, out: &mut Vec<Effect>) {
-    if model.inbox.loading {
+    if model.inbox.loading != Loading::Nothing {
         return;
     }
     if !model.ready {

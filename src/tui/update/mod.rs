@@ -13,11 +13,13 @@ mod mouse;
 mod note;
 mod settle;
 mod triage;
+mod useful;
 
 use super::message::{Effect, Msg};
 use super::model::Model;
 
 pub use settle::next_tick;
+pub use useful::useful;
 
 /// What to do first: read where things stand.
 pub fn begin(model: &mut Model) -> Vec<Effect> {

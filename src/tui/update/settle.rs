@@ -1,7 +1,7 @@
 //! After every message: the cursor inside the list, the texts laid out, and reads for what is about to be seen.
 
 use super::super::message::Effect;
-use super::super::model::{DetailKey, Model, RunKey, View};
+use super::super::model::{DetailKey, Model, Overlay, RunKey, View};
 use super::super::screen;
 use super::super::widget::{age, pane};
 use super::list;
@@ -21,6 +21,16 @@ pub(super) fn settle(model: &mut Model, out: &mut Vec<Effect>) {
     lay_out_detail(model);
     lay_out_run(model);
     drafts_in_view(model);
+    help_in_view(model);
+}
+
+fn help_in_view(model: &mut Model) {
+    if let Some(Overlay::Help { .. }) = model.overlays.last() {
+        let most = screen::help::most(model);
+        if let Some(Overlay::Help { scroll }) = model.overlays.last_mut() {
+            *scroll = (*scroll).min(most);
+        }
+    }
 }
 
 fn cursor_in_list(model: &mut Model) {

@@ -101,7 +101,7 @@ pub(super) fn open_link(model: &mut Model, out: &mut Vec<Effect>) {
 }
 
 /// The pull request of what is under the cursor. Only web addresses: what is opened came over the network.
-fn link(model: &Model) -> Option<String> {
+pub(super) fn link(model: &Model) -> Option<String> {
     let link = match model.view {
         View::Inbox => model.row().map(|row| row.pr_url.clone()),
         View::Drafts => model.selected_draft().and_then(|d| published(&d.state)).map(|p| p.pr_url.clone()),
@@ -128,7 +128,7 @@ pub(super) fn copy(model: &mut Model, out: &mut Vec<Effect>) {
 }
 
 /// What `y` takes, best first: the link, the branch, the text.
-fn copied(model: &Model) -> Option<(&'static str, String)> {
+pub(super) fn copied(model: &Model) -> Option<(&'static str, String)> {
     if let Some(link) = link(model) {
         return Some(("the link", link));
     }
@@ -141,7 +141,11 @@ fn copied(model: &Model) -> Option<(&'static str, String)> {
     }
     match model.view {
         View::Inbox => model.detail().map(|detail| ("the report", as_text(detail))),
-        View::Drafts => model.drafts.run.as_ref().filter(|r| !r.diff.is_empty()).map(|r| ("the diff", r.diff.clone())),
+        View::Drafts => {
+            // The run that was read last may be the one before.
+            let run = model.drafts.run.as_ref().filter(|run| draft.is_some_and(|draft| draft.id == run.draft.id));
+            run.filter(|run| !run.diff.is_empty()).map(|run| ("the diff", run.diff.clone()))
+        }
     }
 }
 

@@ -85,6 +85,7 @@ async fn every_way_to_fail_is_said_in_words_and_leaves_nothing() {
         ("printf 'a\\000b' > src/blob", "src/blob"),
         ("ln -s /etc/passwd leak", "leak"),
         ("head -c 1100000 /dev/zero | tr '\\0' x > src/big.txt", "src/big.txt"),
+        ("for i in $(seq 17); do head -c 1000000 /dev/zero | tr '\\0' x > out$i; done", "17000000 bytes together"),
         ("for i in $(seq 120); do echo x > out$i; done", "at most 100"),
         (
             "git init -q inner && cd inner && echo x > f && git add f && git -c user.name=a -c user.email=a@b commit -qm x",

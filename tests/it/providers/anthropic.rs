@@ -8,6 +8,7 @@ use patchwork::domain::draft::Usage;
 use patchwork::providers::http::Http;
 use patchwork::providers::{Anthropic, Block, Completion, Message, Prompt, ProviderError, Role};
 use serde_json::json;
+use std::sync::Mutex;
 use std::time::Duration;
 
 fn client(http: Http, url: &str, key: &str) -> Anthropic {
@@ -28,7 +29,7 @@ fn question() -> Prompt {
 /// Asks once; what came in piece by piece is given with the end.
 async fn ask(client: &Anthropic) -> (Result<Completion, ProviderError>, String) {
     let mut heard = String::new();
-    let result = client.complete(&question(), &mut |piece| heard.push_str(piece)).await;
+    let result = client.complete(&question(), &mut |piece| heard.push_str(piece), &|_, _| {}).await;
     (result, heard)
 }
 
@@ -131,4 +132,16 @@ async fn nobody_at_the_address_is_said_in_words_after_two_repeats() {
     assert!(all.len() == 2 && all[0] < all[1], "{all:?}");
     let error = ask(&client(self::http(PATIENT).0, "htp:/nowhere", KEY)).await.0.unwrap_err().to_string();
     assert!(error.contains("config.toml"), "{error}");
+}
+
+#[tokio::test]
+async fn whoever_waits_is_told_why_and_for_how_long() {
+    let fake = Fake::start(KEY).await;
+    let client = client(http(PATIENT).0, fake.url(), KEY);
+    fake.reply(Reply::error(429, "rate_limit_error", "Slow down").header("retry-after", "7")).reply(Reply::says("{}"));
+    let told = Mutex::new(Vec::new());
+    let on_wait = |why: &ProviderError, wait: Duration| told.lock().unwrap().push((why.to_string(), wait));
+    client.complete(&question(), &mut |_| {}, &on_wait).await.unwrap();
+    let told = told.into_inner().unwrap();
+    assert!(matches!(told.as_slice(), [(why, wait)] if why.contains("Slow down") && wait.as_secs() == 7), "{told:?}");
 }

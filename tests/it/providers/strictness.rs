@@ -27,7 +27,10 @@ async fn real_request() -> Value {
         schema,
         max_output_tokens: 10,
     };
-    Anthropic::new(http(PATIENT).0, &config, KEY.to_owned().into()).complete(&prompt, &mut |_| {}).await.unwrap();
+    Anthropic::new(http(PATIENT).0, &config, KEY.to_owned().into())
+        .complete(&prompt, &mut |_| {}, &|_, _| {})
+        .await
+        .unwrap();
     fake.requests().remove(0)
 }
 
@@ -141,5 +144,9 @@ async fn a_question_too_many_fails_the_test() {
         schema: json!({"type": "string"}),
         max_output_tokens: 10,
     };
-    drop(Anthropic::new(http(PATIENT).0, &config, KEY.to_owned().into()).complete(&prompt, &mut |_| {}).await);
+    drop(
+        Anthropic::new(http(PATIENT).0, &config, KEY.to_owned().into())
+            .complete(&prompt, &mut |_| {}, &|_, _| {})
+            .await,
+    );
 }

@@ -158,7 +158,7 @@ impl World {
             Op::Draft { report } => self.draft(report).await,
             Op::Move { draft } => self.advance(draft).await,
             Op::Fail { draft } => {
-                self.change(draft, |draft| Change::FailDraft { draft, reason: "no luck".into() }).await
+                self.change(draft, |draft| Change::FailDraft { draft, reason: "no luck".into() }).await;
             }
             Op::Cancel { draft } => self.change(draft, |draft| Change::CancelDraft { draft }).await,
         }
@@ -186,8 +186,8 @@ impl World {
 
     async fn advance(&self, draft: usize) {
         let Some(id) = pick(&self.drafts, draft) else { return };
-        let state = self.test.engine.draft(&id).await.unwrap().draft.state;
-        let to = match state {
+        let before = self.test.engine.draft(&id).await.unwrap().draft.state;
+        let to = match before {
             DraftState::Queued => DraftState::Running { stage: Stage::Checkout },
             DraftState::Running { stage } => match stage.next() {
                 Some(stage) => DraftState::Running { stage },

@@ -1,4 +1,5 @@
 //! The screen: its copy of the data, what it shows, and whole sessions at the keyboard.
 
 mod convergence;
+mod screens;
 mod sessions;

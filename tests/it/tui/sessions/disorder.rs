@@ -62,7 +62,7 @@ struct Disorder {
     asked: Vec<Effect>,
     /// Answers on their way back.
     answers: Vec<Msg>,
-    /// News on its way; only what follows the first snapshot is followed.
+    /// News on its way, once the screen follows the log.
     news: VecDeque<Msg>,
     following: bool,
 }
@@ -143,7 +143,7 @@ impl Disorder {
         run.log.push_str("and on\n");
         let (to, kind) = match run.draft.state.stage() {
             None => (DraftState::Running { stage: Stage::Checkout }, EventKind::DraftStageStarted),
-            Some(stage) if at % 5 == 0 => {
+            Some(stage) if at.is_multiple_of(5) => {
                 (DraftState::Failed { stage, reason: "no luck".into() }, EventKind::DraftFailed)
             }
             Some(stage) => match stage.next() {
@@ -166,11 +166,12 @@ impl Disorder {
             return;
         }
         let effect = self.asked.remove(at % self.asked.len());
-        if matches!(effect, Effect::Watch { .. }) {
+        if let Effect::Watch { after } = effect {
+            assert!(!self.following, "one feed is enough");
+            self.following = true;
+            self.news = self.desk.news_after(after).collect();
             return;
         }
-        // Both streams begin where the snapshot ends.
-        self.following |= matches!(effect, Effect::Begin { .. });
         for message in self.desk.carry_out(effect) {
             match message {
                 Msg::Signal(_) => self.happens(message),

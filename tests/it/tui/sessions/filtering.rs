@@ -35,6 +35,32 @@ async fn results_follow_every_key() {
     assert_ne!(s.rows(), ["d"], "the line is taken up where it was left");
 }
 
+/// On the way to a key or a name nothing is searched for, so the list does not go away under the eye.
+#[tokio::test]
+async fn the_beginning_of_a_key_or_a_name_is_not_searched_for() {
+    let mut s = servers().await;
+    s.keys("/").await;
+    for c in "server:docs".chars() {
+        s.type_text(&c.to_string()).await;
+        assert!(s.rows().len() == 4 || s.rows() == ["d", "b"], "after {c}: {:?}", s.rows());
+    }
+    assert_eq!(s.rows(), ["d", "b"]);
+    s.keys("ctrl-w ctrl-w ctrl-w").await;
+    s.type_text("server:billing").await;
+    assert_eq!(s.rows(), ["a"], "a whole name, although there is a longer one");
+    s.type_text("-e").await;
+    assert_eq!(s.rows(), ["a"], "on the way to the longer one");
+    s.type_text("u").await;
+    assert_eq!(s.rows(), ["c"]);
+    s.keys("esc /").await;
+    s.type_text("need").await;
+    assert_eq!(s.rows().len(), 4);
+    s.type_text(" has").await;
+    assert_eq!(s.rows().len(), 4, "has: may follow");
+    s.keys("enter").await;
+    assert_eq!(s.rows().len(), 0, "or the word was meant");
+}
+
 #[tokio::test]
 async fn escape_brings_the_list_back_as_it_was() {
     let mut s = servers().await;
