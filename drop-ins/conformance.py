@@ -22,6 +22,7 @@ import argparse
 import contextlib
 import http.server
 import json
+import multiprocessing
 import os
 import re
 import signal
@@ -35,7 +36,8 @@ import time
 import traceback
 import uuid
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -974,8 +976,9 @@ def main() -> int:
     parser.add_argument("command", nargs="+", metavar="COMMAND", help="starts the server (put -- before it)")
     options = parser.parse_args()
     names = [name for name in SCENARIOS if options.k in name]
-    with ThreadPoolExecutor(max(1, options.j)) as pool:
-        counts = list(pool.map(lambda name: run(options.command, name, options.v), names))
+    # Processes and not threads: a server that one thread starts would hold another's listening socket for a moment.
+    with ProcessPoolExecutor(max(1, options.j), multiprocessing.get_context("spawn")) as pool:
+        counts = list(pool.map(run, repeat(options.command), names, repeat(options.v)))
     passed, failed = (sum(count[at] for count in counts) for at in (0, 1))
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0
