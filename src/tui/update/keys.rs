@@ -43,7 +43,15 @@ fn is_early(model: &Model, action: Option<Action>) -> bool {
     let about_the_list = matches!(model.context(), Context::List | Context::Detail);
     match action {
         Some(Action::Interrupt | Action::Suspend) => false,
-        Some(Action::Quit | Action::Help | Action::Theme) => !model.early.is_empty(),
+        Some(
+            Action::Quit
+            | Action::Help
+            | Action::Theme
+            | Action::Inbox
+            | Action::Drafts
+            | Action::Servers
+            | Action::NextView,
+        ) => !model.early.is_empty(),
         Some(_) | None => about_the_list,
     }
 }
