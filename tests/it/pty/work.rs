@@ -125,7 +125,8 @@ fn a_draft_is_started_watched_and_found_in_the_repository() {
     let t = Terminal::open(&home);
     t.wait_for("search_costs(query)");
     t.send("d");
-    t.wait_for("branch patchwork/");
+    t.wait_for("✓ publish");
+    t.wait_for("patchwork/close-a-reported-gap");
     t.send("3");
     t.wait_for("Draft 1 for billing");
     t.wait_for("✓");
