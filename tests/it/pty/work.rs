@@ -128,8 +128,7 @@ fn a_draft_is_started_watched_and_found_in_the_repository() {
     t.wait_for("✓ publish");
     t.wait_for("patchwork/close-a-reported-gap");
     t.send("3");
-    t.wait_for("Draft 1 for billing");
-    t.wait_for("✓");
+    t.wait_for("Draft 1 for billing: command");
     t.send("\rG");
     t.wait_for("reading the code");
     t.send("q");
