@@ -1,12 +1,10 @@
 //! Terminal events as messages, and the terminal's late answers kept out of them.
 
 use super::message::Msg;
-use crossterm::event::{Event, EventStream, KeyCode, KeyEvent, KeyModifiers};
-use futures::StreamExt;
+use super::reader::Reader;
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use std::collections::VecDeque;
-use std::future::poll_fn;
 use std::io;
-use std::task::Poll;
 use std::time::{Duration, Instant};
 
 /// How long after the question an answer may still come in, on a slow line.
@@ -17,17 +15,17 @@ const LONGEST: usize = 40;
 /// Keys, pastes, clicks and sizes.
 #[derive(Debug)]
 pub(super) struct Input {
-    stream: EventStream,
+    reader: Reader,
     late: LateAnswer,
-    /// Events that were read and are to be handed out before the stream's.
+    /// To be handed out before what the reader has.
     ready: VecDeque<Msg>,
 }
 
 impl Input {
     /// `typed`: bytes that came while the terminal was being asked about its background; `cut`: the answer it was in the middle of.
-    pub(super) fn new(typed: &[u8], cut: Option<Answer>) -> Self {
+    pub(super) fn new(typed: &[u8], cut: Option<Answer>) -> io::Result<Self> {
         let ready = typed.iter().filter_map(|b| key_of(*b)).map(Msg::Key).collect();
-        Self { stream: EventStream::new(), late: LateAnswer::after(cut), ready }
+        Ok(Self { reader: Reader::start()?, late: LateAnswer::after(cut), ready })
     }
 
     /// The next message; `None` when the terminal is gone.
@@ -36,22 +34,19 @@ impl Input {
             if let Some(message) = self.ready.pop_front() {
                 return Some(message);
             }
-            let event = self.stream.next().await?;
+            let event = self.reader.next().await?;
             self.take(event)?;
         }
     }
 
     /// What is there already, without waiting.
-    pub(super) async fn now(&mut self) -> Option<Msg> {
+    pub(super) fn now(&mut self) -> Option<Msg> {
         loop {
             if let Some(message) = self.ready.pop_front() {
                 return Some(message);
             }
-            // With the task's own waker: the stream remembers the first one it is polled with, so a waker that does nothing
-            // would leave the next key unheard.
-            let polled = poll_fn(|context| Poll::Ready(self.stream.poll_next_unpin(context))).await;
-            let Poll::Ready(event) = polled else { return None };
-            self.take(event?)?;
+            let event = self.reader.now()?;
+            self.take(event)?;
         }
     }
 

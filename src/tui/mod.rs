@@ -12,6 +12,7 @@ pub mod keymap;
 pub mod message;
 pub mod mirror;
 pub mod model;
+mod reader;
 mod run;
 pub mod screen;
 pub mod servers;

@@ -92,6 +92,8 @@ pub enum Pending {
 /// A review mark that can be taken back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Undo {
+    /// That made the mark.
+    pub command: CommandId,
     pub reports: Vec<FeedbackId>,
     /// What they were before.
     pub reviewed: bool,

@@ -83,7 +83,7 @@ pub async fn run(
     let (sender, messages) = mpsc::channel(MESSAGES);
     let effects = Effects::new(options.engine, options.actor, sender, notes);
     let mut app =
-        App { model, screen, effects, messages, input: Some(Input::new(&typed.bytes, typed.cut)), quit: false };
+        App { model, screen, effects, messages, input: Some(Input::new(&typed.bytes, typed.cut)?), quit: false };
     match app.run(pin!(stop), pin!(ingest_ended)).await {
         Err(e) if terminal::is_gone(&e) => {
             tracing::info!(error = %e, "the terminal is gone");
@@ -119,11 +119,16 @@ impl App {
         let mut taking = true;
         let mut suspend = signal(SignalKind::from_raw(Signal::TSTP.as_raw()))?;
         let mut resume = signal(SignalKind::from_raw(Signal::CONT.as_raw()))?;
+        // The library tells of a new size only to whoever reads keys.
+        let mut resized = signal(SignalKind::window_change())?;
         let mut gone = pin!(terminal::gone());
         while !self.quit {
             self.screen.draw(&self.model)?;
             let tick = self.tick();
-            let input = self.input.get_or_insert_with(|| Input::new(&[], None));
+            let input = match &mut self.input {
+                Some(input) => input,
+                none => none.insert(Input::new(&[], None)?),
+            };
             let message = tokio::select! {
                 message = input.next() => message,
                 message = self.messages.recv() => message,
@@ -140,6 +145,10 @@ impl App {
                 _ = resume.recv() => {
                     self.screen.take_back()?;
                     continue;
+                }
+                _ = resized.recv() => {
+                    let (width, height) = self.screen.size()?;
+                    Some(Msg::Resize(width, height))
                 }
                 () = &mut gone => None,
                 () = &mut stop => None,
@@ -167,7 +176,7 @@ impl App {
     async fn take_waiting(&mut self) -> io::Result<()> {
         for _ in 0..BATCH {
             let typed = match &mut self.input {
-                Some(input) => input.now().await,
+                Some(input) => input.now(),
                 None => None,
             };
             let Some(message) = typed.or_else(|| self.messages.try_recv().ok()) else { return Ok(()) };
@@ -204,12 +213,8 @@ impl App {
 
     /// Lets something else have the terminal.
     async fn lend<T>(&mut self, during: impl FnOnce() -> T) -> io::Result<T> {
-        // Its reader thread must be gone before anybody else reads keys; dropping it wakes and ends it.
+        // Nobody else may read keys meanwhile; dropping it waits until its thread is gone.
         self.input = None;
-        // The bell that woke it still rings where nobody was asleep; the next reader would hear it together with a key, and miss the key.
-        if crossterm::event::poll(Duration::ZERO)? {
-            tracing::debug!("a key came while the terminal was being lent");
-        }
         // The editor may take minutes; the other tasks must not wait for it.
         let result = tokio::task::block_in_place(|| self.screen.lend(during))?;
         let (width, height) = self.screen.size()?;

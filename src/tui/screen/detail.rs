@@ -19,7 +19,8 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, model: &Model) {
         return;
     }
     pane::render(frame, area, &model.detail_text.lines, model.inbox.scroll);
-    let below = model.detail_text.lines.len().saturating_sub(model.inbox.scroll + usize::from(area.height));
+    let below =
+        model.detail_text.lines.len().saturating_sub(model.inbox.scroll.saturating_add(usize::from(area.height)));
     let focused = matches!(model.inbox.focus, Focus::Detail);
     if below > 0 && focused {
         // How much is left, over the end of the last line.

@@ -14,7 +14,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, model: &Model, scroll: usize) {
     frame.render_widget(Clear, area);
     let lines = lines(model, usize::from(area.width));
     pane::render(frame, area, &lines, scroll);
-    let below = lines.len().saturating_sub(scroll + usize::from(area.height));
+    let below = lines.len().saturating_sub(scroll.saturating_add(usize::from(area.height)));
     if below > 0 {
         let more = format!(" {below} more ↓ ");
         let width = u16::try_from(Line::raw(more.as_str()).width()).unwrap_or(0).min(area.width);

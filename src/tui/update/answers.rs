@@ -87,10 +87,10 @@ fn submitted(model: &mut Model, id: &CommandId, result: Result<Receipt, Refusal>
     match (pending, result) {
         (Pending::Note { report }, result) => note::answered(model, id, report, result, out),
         (Pending::Review { reports, reviewed, undoing, .. }, Ok(_)) => {
-            triage::reviewed(model, reports, reviewed, undoing);
+            triage::reviewed(model, &reports, reviewed, undoing);
         }
         (Pending::Review { reports, reviewed, undoing, marked }, Err(refusal)) => {
-            triage::refused(model, reports, reviewed, undoing, marked);
+            triage::refused(model, id, reports, reviewed, undoing, marked);
             model.say(Mood::Bad, refusal.detail);
         }
         (Pending::Draft { .. }, Ok(_)) => drafts::started(model),

@@ -4,7 +4,7 @@ use super::super::message::Effect;
 use super::super::model::{Model, Mood, Pending, Undo, View};
 use super::list;
 use crate::domain::draft::DraftState;
-use crate::domain::id::FeedbackId;
+use crate::domain::id::{CommandId, FeedbackId};
 use crate::protocol::Command;
 use crate::protocol::read::Detail;
 use std::collections::BTreeSet;
@@ -35,12 +35,16 @@ fn set_reviewed(model: &mut Model, reports: Vec<FeedbackId>, reviewed: bool, und
     let id = model.command_id();
     // The selection has served; what is selected from now on is for the next action.
     let marked = if undoing { BTreeSet::new() } else { std::mem::take(&mut model.inbox.marked) };
+    if !undoing {
+        // At once and not with the answer: commands are carried out in order, so an undo may be pressed right behind.
+        remember(model, Undo { command: id.clone(), reports: reports.clone(), reviewed: !reviewed });
+    }
     model.pending.insert(id.clone(), Pending::Review { reports: reports.clone(), reviewed, undoing, marked });
     out.push(Effect::Submit { id, command: Command::SetReviewed { feedback: reports, reviewed } });
 }
 
-/// The engine has it: now it can be taken back.
-pub(super) fn reviewed(model: &mut Model, reports: Vec<FeedbackId>, reviewed: bool, undoing: bool) {
+/// The engine has it.
+pub(super) fn reviewed(model: &mut Model, reports: &[FeedbackId], reviewed: bool, undoing: bool) {
     let word = if reviewed { "reviewed" } else { "not reviewed" };
     let what = if reports.len() == 1 { String::new() } else { format!("{} reports: ", reports.len()) };
     if undoing {
@@ -55,7 +59,6 @@ pub(super) fn reviewed(model: &mut Model, reports: Vec<FeedbackId>, reviewed: bo
             if reports.len() == 1 { String::new() } else { format!(": {} reports", reports.len()) }
         ),
     );
-    remember(model, Undo { reports, reviewed: !reviewed });
 }
 
 fn remember(model: &mut Model, undo: Undo) {
@@ -67,6 +70,7 @@ fn remember(model: &mut Model, undo: Undo) {
 /// Nothing has changed: the same key can be pressed again.
 pub(super) fn refused(
     model: &mut Model,
+    command: &CommandId,
     reports: Vec<FeedbackId>,
     reviewed: bool,
     undoing: bool,
@@ -74,13 +78,15 @@ pub(super) fn refused(
 ) {
     model.inbox.marked.extend(marked);
     if undoing {
-        remember(model, Undo { reports, reviewed });
+        remember(model, Undo { command: command.clone(), reports, reviewed });
+    } else {
+        model.undo.retain(|undo| undo.command != *command);
     }
 }
 
 pub(super) fn undo(model: &mut Model, out: &mut Vec<Effect>) {
     match model.undo.pop() {
-        Some(Undo { reports, reviewed }) => set_reviewed(model, reports, reviewed, true, out),
+        Some(Undo { reports, reviewed, .. }) => set_reviewed(model, reports, reviewed, true, out),
         None => model.say(Mood::Plain, "Nothing to undo: only review marks of this session can be undone"),
     }
 }

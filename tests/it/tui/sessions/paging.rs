@@ -295,3 +295,22 @@ fn overlaps(parts: &[Rect]) -> Option<(Rect, Rect)> {
         .flat_map(|(i, a)| filled[i + 1..].iter().map(move |b| (**a, **b)))
         .find(|(a, b)| a.intersects(*b))
 }
+
+/// The end of a report that is not read yet is its end once it is.
+#[test]
+fn the_end_of_a_report_can_be_asked_for_before_it_is_read() {
+    let mut desk = Desk::default();
+    desk.report(1, json!({"what_i_needed": "line\n".repeat(100), "what_i_tried": "the end"}));
+    let mut scene = crate::support::scene::Scene::new(80, 24);
+    let begun = std::mem::take(&mut scene.begun);
+    let answers: Vec<Msg> = begun.into_iter().flat_map(|effect| desk.carry_out(effect)).collect();
+    let read: Vec<Effect> = answers.into_iter().flat_map(|answer| scene.send(answer)).collect();
+    scene.key("enter");
+    scene.key("G");
+    assert!(!scene.shows("the end"));
+    let mut s = Sitting { scene, desk };
+    for message in read.into_iter().flat_map(|effect| s.desk.carry_out(effect)).collect::<Vec<_>>() {
+        s.send(message);
+    }
+    assert!(s.scene.shows("the end"), "{}", s.scene.text());
+}

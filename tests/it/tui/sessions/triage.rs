@@ -127,6 +127,25 @@ fn a_mark_on_its_way_is_to_be_seen_and_a_refusal_changes_nothing() {
 }
 
 #[test]
+fn an_undo_may_be_pressed_right_behind_the_mark() {
+    let mut s = Sitting::begin(80, 24, desk());
+    let mut effects = s.scene.key("r");
+    effects.extend(s.scene.key("z"));
+    let r2 = || vec![FeedbackId::trusted("r2")];
+    let sent: Vec<&Command> = effects
+        .iter()
+        .filter_map(|e| if let Effect::Submit { command, .. } = e { Some(command) } else { None })
+        .collect();
+    assert_eq!(
+        sent,
+        [
+            &Command::SetReviewed { feedback: r2(), reviewed: true },
+            &Command::SetReviewed { feedback: r2(), reviewed: false }
+        ]
+    );
+}
+
+#[test]
 fn an_undo_that_is_refused_can_be_tried_again() {
     let mut s = Sitting::begin(80, 24, desk());
     s.keys("r");
