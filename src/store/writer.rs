@@ -298,7 +298,15 @@ impl Writer {
 
     /// One transaction for everything that was waiting; answers after the commit, or each with the error.
     fn commit(&mut self, batch: &mut Vec<Job>, behind: bool) {
-        match self.try_commit(batch, behind) {
+        let slice = behind && self.last_slice.elapsed() >= BUSY_INDEX_EVERY;
+        let result = match self.try_commit(batch, slice) {
+            Err(e) if slice && e != StoreError::Fault(Fault::Locked) => {
+                tracing::debug!(error = %e, "a commit failed; perhaps it is the index that can't be written");
+                self.try_commit(batch, false)
+            }
+            result => result,
+        };
+        match result {
             Ok((answers, newest)) => {
                 ring(&self.bell, newest);
                 for (job, answer) in batch.drain(..).zip(answers) {
@@ -318,7 +326,7 @@ impl Writer {
     fn try_commit(
         &mut self,
         batch: &[Job],
-        behind: bool,
+        slice: bool,
     ) -> Result<(Vec<Result<Written, StoreError>>, Seq), StoreError> {
         let mut tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut answers = Vec::with_capacity(batch.len());
@@ -339,7 +347,7 @@ impl Writer {
             }
         }
         tally.store(&tx)?;
-        if behind && self.last_slice.elapsed() >= BUSY_INDEX_EVERY {
+        if slice {
             index::slice(&tx, index::BUSY_SLICE)?;
             self.last_slice = Instant::now();
         }
