@@ -45,6 +45,7 @@ TEXTS = json.loads((Path(__file__).resolve().parent.parent / "assets" / "feedbac
 KEY = "conformance-key"
 CLIENT = {"name": "conformance-client", "version": "1.2.3"}
 CALL_LIMIT_SECONDS = 2.0
+HUGE_LIMIT_SECONDS = 4.0
 DRAIN_SECONDS = 20.0
 LONG_FIELDS = ("what_i_needed", "what_i_tried", "suggestion", "user_goal")
 SHORT_FIELDS = ("gap_type", "resolution", "agent_model", "session_id", "client_type", "client_version")
@@ -660,6 +661,28 @@ def scenario_hostile_arguments(bench: Bench) -> None:
     bench.answered("after a lone surrogate the server lives", server.call(REPORT), "recorded")
 
 
+def scenario_huge_report(bench: Bench) -> None:
+    """What is cut anyway must not be worked through first. The SDK reads all of it, and that takes its time too."""
+    server = bench.start()
+    text = "The tool `search_costs` has no parameter for the region: search_costs(region: str). password=hunter2hunter2 "
+    # 1.4 MB a field, because some SDKs give up at a message of 10 MB. What lies behind the cut is what patterns are slow with.
+    huge = text * 3_000 + "----- " * 180_000
+    arguments: dict[str, Any] = {name: huge for name in (*LONG_FIELDS, "agent_model", "session_id")}
+    arguments["tools_available"] = ["t" * 100] * 5_000
+    for name, kinds in {"ok": ["recorded"], "slow": ["queued", "lost"]}.items():
+        bench.sidecar.mode = name
+        answer = server.call(arguments)
+        bench.check(f"sidecar {name}: says {' or '.join(kinds)}", not answer.failed and answer.kind in kinds, answer)
+        good = answer.seconds < HUGE_LIMIT_SECONDS
+        bench.check(f"sidecar {name}: within {HUGE_LIMIT_SECONDS:.0f} s", good, answer)
+    row = next(iter(bench.sidecar.rows.values()), {})
+    sizes = {name: len(row.get(name, "").encode()) for name in LONG_FIELDS}
+    kept = all(LONG_MAX_BYTES - 50 <= size <= LONG_MAX_BYTES for size in sizes.values())
+    bench.check("as much as may be sent is sent", kept, sizes)
+    marked = [name for name in LONG_FIELDS if row.get(name, "").endswith(CUT_MARK)]
+    bench.check("each cut has its mark", marked == list(LONG_FIELDS), marked)
+
+
 SECRETS = (
     "sk-proj-abcdefghijklmnopqrstuvwx",
     "sk-ant-api03-abcdefghijklmnopqrstuvwx",
@@ -906,6 +929,7 @@ SCENARIOS: dict[str, Callable[[Bench], None]] = {
     "fields": scenario_fields,
     "no key": scenario_no_key,
     "hostile arguments": scenario_hostile_arguments,
+    "huge report": scenario_huge_report,
     "redaction": scenario_redaction,
     "down": scenario_down,
     "down, then a success": scenario_back_during_the_pause,
@@ -927,6 +951,7 @@ SCENARIOS: dict[str, Callable[[Bench], None]] = {
     "no spool": scenario_no_spool,
     "bad url": scenario_bad_url,
 }
+ALONE = ("huge report",)  # busy all the time: it would make the calls of others late, and they its own
 
 
 def run(command: list[str], name: str, show_stderr: bool) -> tuple[int, int]:
@@ -953,8 +978,10 @@ def main() -> int:
     options = parser.parse_args()
     names = [name for name in SCENARIOS if options.k in name]
     # Processes and not threads: a server that one thread starts would hold another's listening socket for a moment.
+    together = [name for name in names if name not in ALONE]
     with ProcessPoolExecutor(max(1, options.j), multiprocessing.get_context("spawn")) as pool:
-        counts = list(pool.map(run, repeat(options.command), names, repeat(options.v)))
+        counts = list(pool.map(run, repeat(options.command), together, repeat(options.v)))
+    counts += [run(options.command, name, options.v) for name in names if name in ALONE]
     passed, failed = (sum(count[at] for count in counts) for at in (0, 1))
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0

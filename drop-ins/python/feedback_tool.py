@@ -34,6 +34,7 @@ import atexit
 import contextlib
 import email.utils
 import http.client
+import itertools
 import json
 import logging
 import os
@@ -170,7 +171,9 @@ LONG_FIELDS = ("what_i_needed", "what_i_tried", "suggestion", "user_goal")
 SHORT_FIELDS = ("gap_type", "resolution", "agent_model", "session_id", "client_type", "client_version")
 OWN_FIELDS = ("id", "server_name", "drop_in", "sdk", "texts_version")
 LONG_MAX_BYTES = 200_000
+LONG_READ_CHARS = LONG_MAX_BYTES + (1 << 16)  # of a text of any length: what lies behind is cut anyway
 SHORT_MAX_CHARS = 500
+SHORT_READ_CHARS = 1 << 14
 TOOLS_MAX = 500
 TOOL_MAX_CHARS = 200
 UNKNOWN_FIELDS_MAX = 20
@@ -231,16 +234,25 @@ _URL_PASSWORD = re.compile(r"(://[^\s/:@]{1,100}):[^\s/@]{1,200}@")
 _UNSAFE = re.compile("[\x00\ud800-\udfff]")
 
 
+# What a text must hold for a pattern to match at all: looking for a word is a hundred times faster than the pattern.
+_SECRET_SIGNS = ("-----BEGIN ", "sk-", "gho_", "ghp_", "ghr_", "ghs_", "ghu_", "github_pat_", "AKIA", "ASIA", "xox", "eyJ")
+_ASSIGNED_SIGNS = ("pass", "secret", "key", "token")
+
+
 def _redact(text: str) -> str:
     """Replaces what looks like a credential. Best effort: it catches shapes, not secrets."""
-    text = _SECRET.sub("[redacted]", text)
-    text = _BEARER.sub(r"\1 [redacted]", text)
-    text = _ASSIGNED.sub(r"\1\2[redacted]", text)
-    return _URL_PASSWORD.sub(r"\1:[redacted]@", text)
+    folded = text.casefold()  # folds more than the patterns do, so it misses nothing that they would match
+    if any(sign in text for sign in _SECRET_SIGNS):
+        text = _SECRET.sub("[redacted]", text)
+    if "bearer" in folded:
+        text = _BEARER.sub(r"\1 [redacted]", text)
+    if any(sign in folded for sign in _ASSIGNED_SIGNS):
+        text = _ASSIGNED.sub(r"\1\2[redacted]", text)
+    return _URL_PASSWORD.sub(r"\1:[redacted]@", text) if "://" in text else text
 
 
-def _text(value: Any) -> str:
-    """Whatever an agent sent, as text that survives JSON and UTF-8, without credentials."""
+def _text(value: Any, most: int) -> str:
+    """Whatever an agent sent, as text that survives JSON and UTF-8, without credentials. Reads `most` characters."""
     if value is None:
         return ""
     if not isinstance(value, str):
@@ -248,7 +260,12 @@ def _text(value: Any) -> str:
             value = json.dumps(value, ensure_ascii=False, default=str)
         except (ValueError, RecursionError):
             value = "[unreadable]"
-    return _redact(_UNSAFE.sub("\ufffd", value))
+    return _redact(_UNSAFE.sub("\ufffd", value[:most]))
+
+
+def _short(value: Any, most: int = SHORT_MAX_CHARS) -> str:
+    """A text of a few words."""
+    return _text(value, SHORT_READ_CHARS)[:most]
 
 
 def _cut_bytes(text: str) -> str:
@@ -269,28 +286,28 @@ def _tool_names(value: Any) -> list[str]:
     if not isinstance(value, (list, tuple, set)):
         value = [] if value is None else [value]
     named = (item.get("name", item) if isinstance(item, dict) else item for item in value)
-    names = (_text(item).strip()[:TOOL_MAX_CHARS] for item in named)
-    return [name for name in names if name][:TOOLS_MAX]
+    names = (_text(item, SHORT_READ_CHARS).strip()[:TOOL_MAX_CHARS] for item in named)
+    return list(itertools.islice(filter(None, names), TOOLS_MAX))
 
 
 def _build_payload(arguments: Any, server_name: str, sdk: str, facts: Facts) -> dict[str, Any]:
     said = arguments if isinstance(arguments, Mapping) else {}
-    payload: dict[str, Any] = {name: _cut_bytes(_text(said.get(name))) for name in LONG_FIELDS}
-    payload |= {name: _text(said.get(name))[:SHORT_MAX_CHARS] for name in SHORT_FIELDS}
+    payload: dict[str, Any] = {name: _cut_bytes(_text(said.get(name), LONG_READ_CHARS)) for name in LONG_FIELDS}
+    payload |= {name: _short(said.get(name)) for name in SHORT_FIELDS}
     payload["tools_available"] = _tool_names(facts.tools_available or said.get("tools_available"))
     payload["gap_type"] = payload["gap_type"] or "other"
     for name in ("client_type", "client_version", "session_id"):
-        payload[name] = _text(getattr(facts, name))[:SHORT_MAX_CHARS] or payload[name]
+        payload[name] = _short(getattr(facts, name)) or payload[name]
     payload["session_id"] = payload["session_id"] or facts.fallback_session
 
     unknown = [name for name in said if name not in payload and name not in OWN_FIELDS]
     for name in unknown[:UNKNOWN_FIELDS_MAX]:
-        payload[_text(name)[:100]] = _text(said[name])[:SHORT_MAX_CHARS]
+        payload[_short(name, 100)] = _short(said[name])
 
     payload = {name: value for name, value in payload.items() if value}
     # One id per report, the same in every retry: the sidecar stores it once.
     payload["id"] = str(uuid.uuid4())
-    payload["server_name"] = _text(server_name)[:SHORT_MAX_CHARS] or "unknown"
+    payload["server_name"] = _short(server_name) or "unknown"
     payload["drop_in"] = f"python/{VERSION}"
     payload["sdk"] = sdk
     payload["texts_version"] = _TEXTS["version"]
@@ -634,6 +651,7 @@ class Reporter:
         return outcome.answer
 
     def _attempt(self, arguments: Any, facts: Facts) -> Outcome:
+        deadline = time.monotonic() + CALL_SECONDS
         try:
             payload = _build_payload(arguments, self.server_name, self.sdk, facts)
             missing = [name for name in _TEXTS["input_schema"]["required"] if not payload.get(name, "").strip()]
@@ -641,14 +659,13 @@ class Reporter:
                 reason = "; ".join(f"{name}: required" for name in missing)
                 return Outcome(_TEXTS["answers"]["refused"].replace("{reason}", reason))
             with _in_flight(self._spool, payload):
-                return self._deliver(payload)
+                return self._deliver(payload, deadline)
         except Exception as error:  # the agent must never pay for a fault of this file
             _log.exception("the feedback tool failed")
             return _lost(f"internal error: {type(error).__name__}")
 
-    def _deliver(self, payload: dict[str, Any]) -> Outcome:
-        deadline = time.monotonic() + CALL_SECONDS
-        reply = self._send(payload, CALL_SECONDS)
+    def _deliver(self, payload: dict[str, Any], deadline: float) -> Outcome:
+        reply = self._send(payload, max(deadline - time.monotonic(), CONNECT_SECONDS))
         pause = max(RETRY_PAUSE_SECONDS, reply.retry_after or 0.0)
         left = deadline - time.monotonic() - pause
         if reply.passing and left > CONNECT_SECONDS:

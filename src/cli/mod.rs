@@ -14,15 +14,19 @@ mod logging;
 mod note;
 mod out;
 mod paths;
+mod ping;
 mod progress;
+mod replay;
 mod review;
 mod serve;
+mod servers;
 mod setup;
 mod show;
 mod stats;
 mod stdin;
 mod table;
 mod tui;
+mod wire;
 
 use clap::{Parser, Subcommand};
 use exit::Code;
@@ -63,8 +67,16 @@ enum Command {
     Draft(draft::Args),
     /// List draft runs, or show one with its diff and log
     Drafts(drafts::Args),
+    /// List the servers that were heard of, and what looks wrong with them
+    Servers(servers::Args),
     /// Count reports by server, gap and resolution
     Stats(stats::Args),
+    /// Take in reports that drop-ins could not deliver, out of logs and spool files
+    Replay(replay::Args),
+    /// Write the drop-in for a language into your project
+    Wire(wire::Args),
+    /// Send a canary report the whole way and say whether it arrived
+    Ping(ping::Args),
     /// Show, check or explain the settings
     Config(config::Args),
     /// Say where the program's files are
@@ -91,6 +103,7 @@ fn run(cli: Cli) -> anyhow::Result<Code> {
     let command = match command {
         Some(Command::Config(args)) => return config::run(&args, &global),
         Some(Command::Paths(args)) => return paths::run(&args, &global),
+        Some(Command::Wire(args)) => return wire::run(&args),
         other => other,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -110,6 +123,10 @@ async fn run_async(command: Option<Command>, global: Global, server: ServerArgs)
         Some(Command::Review(args)) => review::run(args, &global).await,
         Some(Command::Draft(args)) => draft::run(args, &global).await,
         Some(Command::Drafts(args)) => drafts::run(args, &global).await,
+        Some(Command::Servers(args)) => servers::run(&args, &global).await,
+        Some(Command::Replay(args)) => replay::run(args, &global).await,
+        Some(Command::Wire(args)) => wire::run(&args),
+        Some(Command::Ping(args)) => ping::run(args, &global).await,
         Some(Command::Stats(args)) => stats::run(&args, &global).await,
         Some(Command::Config(args)) => config::run(&args, &global),
         Some(Command::Paths(args)) => paths::run(&args, &global),

@@ -1,4 +1,4 @@
-//! `patchwork note ID [TEXT|-]`.
+//! `patchwork note ID [TEXT|-] [--public]`.
 
 use super::exit::{Code, Usage, complain};
 use super::out::Out;
@@ -17,6 +17,9 @@ pub(super) struct Args {
     /// The note; `-` reads it from standard input. Without it: from standard input, or on a terminal from $VISUAL or $EDITOR
     #[arg(allow_hyphen_values = true)]
     text: Option<String>,
+    /// Hand the note to agents that report the same gap, as the author's answer
+    #[arg(long)]
+    public: bool,
 }
 
 pub(super) async fn run(args: Args, global: &Global) -> anyhow::Result<Code> {
@@ -29,7 +32,9 @@ pub(super) async fn run(args: Args, global: &Global) -> anyhow::Result<Code> {
         None => stdin::read("the note")?,
     };
     let content = NoteText::parse(text.trim_end()).map_err(|e| Usage(e.to_string()))?;
-    let receipt = engine.submit(new_command_id(), setup.actor(), Command::AddNote { feedback, content }).await?;
+    let receipt = engine
+        .submit(new_command_id(), setup.actor(), Command::AddNote { feedback, content, public: args.public })
+        .await?;
     engine.close().await;
     let mut out = Out::open();
     match receipt.made {

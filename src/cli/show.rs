@@ -79,7 +79,8 @@ fn print(out: &mut Out, detail: &Detail) -> io::Result<()> {
     }
     for note in &detail.notes {
         let author = if note.author.is_empty() { String::new() } else { format!(" by {}", note.author) };
-        section(out, &format!("Note{author}, {}", ago_in_words(now, note.at)), &note.content)?;
+        let what = if note.public { "Public answer" } else { "Note" };
+        section(out, &format!("{what}{author}, {}", ago_in_words(now, note.at)), &note.content)?;
     }
     Ok(())
 }

@@ -4,6 +4,7 @@
 use crate::config::SecretsPatch;
 use crate::domain::draft::Draft;
 use crate::domain::id::{CommandId, DraftId, FeedbackId};
+use crate::domain::server::Server;
 use crate::engine::Engine;
 use crate::protocol::read::{
     Detail, DraftDetail, DryRun, Facets, Hello, Page, PageRequest, Row, SettingsView, Snapshot, Stats,
@@ -45,6 +46,7 @@ forward! {
     draft(id: &DraftId) -> DraftDetail;
     stats() -> Stats;
     facets() -> Facets;
+    servers() -> Vec<Server>;
     settings() -> SettingsView;
     save_secrets(patch: SecretsPatch) -> ();
     dry_run(id: &FeedbackId) -> DryRun;

@@ -4,6 +4,7 @@
 //! a value that is legal everywhere below or a list of [`FieldError`]s that say what to write instead. Nothing an agent sends is
 //! thrown away: unknown words are kept raw, unknown fields are kept beside the report.
 
+use super::fields::Reader;
 use super::id::{CommandId, FeedbackId};
 use super::text;
 use super::time::Millis;
@@ -18,6 +19,10 @@ pub const MAX_NAME_BYTES: usize = 1024;
 pub const MAX_TOOLS: usize = 2_000;
 /// Most bytes of unknown fields, as JSON.
 pub const MAX_EXTRA_BYTES: usize = 64 * 1024;
+
+/// The server that `patchwork ping` pretends to be. What it reports is a canary: stored like any report, as reviewed from the
+/// beginning, and not counted among the servers.
+pub const CANARY_SERVER: &str = "patchwork-ping";
 
 /// Declares an enum of wire words with `as_str`, `ALL` and `from_word`.
 macro_rules! word_enum {
@@ -167,9 +172,20 @@ impl NewFeedback {
         let Value::Object(fields) = json else {
             return Err(vec![FieldError::new("body", "type", "the body must be a JSON object")]);
         };
-        let mut reader = Reader { fields, errors: Vec::new() };
+        let mut reader = Reader::new(fields);
         let parsed = reader.report();
-        if reader.errors.is_empty() { Ok(parsed) } else { Err(reader.errors) }
+        reader.finish(parsed)
+    }
+
+    /// A report of the hosted product's client libraries in our words: `server_slug` is what we call `server_name`.
+    pub fn in_our_words(mut json: Value) -> Value {
+        if let Value::Object(fields) = &mut json
+            && fields.get("server_name").is_none_or(Value::is_null)
+            && let Some(slug) = fields.remove("server_slug")
+        {
+            fields.insert("server_name".into(), slug);
+        }
+        json
     }
 
     /// The id that a report sent under an idempotency key gets when it brings none of its own: the same key makes the same id, for ever.
@@ -177,12 +193,6 @@ impl NewFeedback {
         let name = format!("patchwork:idempotency-key:{key}");
         FeedbackId::trusted(uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_URL, name.as_bytes()).to_string())
     }
-}
-
-/// Takes known fields out of the object one by one; what remains is `extra`.
-struct Reader {
-    fields: Map<String, Value>,
-    errors: Vec<FieldError>,
 }
 
 const NEEDED_HELP: &str = "say what you needed and could not do with this server's tools, in a sentence or more: the tool, parameter or data that was missing";
@@ -203,37 +213,13 @@ impl Reader {
             resolution,
             resolution_raw,
             agent_model: self.text("agent_model", MAX_NAME_BYTES),
-            tools_available: self.tools(),
+            tools_available: self.names("tools_available"),
             session_id: self.text("session_id", MAX_NAME_BYTES),
             client_type: self.text("client_type", MAX_NAME_BYTES),
             server_name: self.server_name(),
-            extra: self.extra(),
+            extra: self.rest(),
         };
         NewFeedback { id, report }
-    }
-
-    fn fail(&mut self, field: &str, kind: &str, message: impl Into<String>) {
-        self.errors.push(FieldError::new(field, kind, message));
-    }
-
-    fn take(&mut self, field: &str) -> Option<Value> {
-        self.fields.remove(field).filter(|v| !v.is_null())
-    }
-
-    fn text(&mut self, field: &str, max: usize) -> String {
-        match self.take(field) {
-            None => String::new(),
-            Some(Value::String(s)) if s.len() <= max => s,
-            Some(Value::String(s)) => {
-                let len = s.len();
-                self.fail(field, "too_long", format!("at most {max} bytes, this has {len}: shorten it"));
-                String::new()
-            }
-            Some(_) => {
-                self.fail(field, "type", "must be a string");
-                String::new()
-            }
-        }
     }
 
     fn required(&mut self, field: &str, help: &str) -> String {
@@ -278,56 +264,6 @@ impl Reader {
         let name = self.text("server_name", MAX_NAME_BYTES);
         if name.trim().is_empty() { String::from("unknown") } else { name }
     }
-
-    /// A list of strings, or a string that holds one: JSON, or separated by commas or newlines.
-    fn tools(&mut self) -> Vec<String> {
-        let tools: Vec<String> = match self.take("tools_available") {
-            None => return Vec::new(),
-            Some(Value::Array(items)) => {
-                let mut names = Vec::with_capacity(items.len());
-                for item in items {
-                    let Value::String(name) = item else {
-                        self.fail("tools_available", "type", "every entry must be a string");
-                        return Vec::new();
-                    };
-                    names.push(name);
-                }
-                names
-            }
-            Some(Value::String(s)) => split_tools(&s),
-            Some(_) => {
-                self.fail("tools_available", "type", "must be a list of strings, or a comma-separated string");
-                return Vec::new();
-            }
-        };
-        if tools.len() > MAX_TOOLS {
-            let len = tools.len();
-            self.fail("tools_available", "too_long", format!("at most {MAX_TOOLS} names, this has {len}"));
-        }
-        if tools.iter().any(|t| t.len() > MAX_NAME_BYTES) {
-            self.fail("tools_available", "too_long", format!("a name has at most {MAX_NAME_BYTES} bytes"));
-        }
-        tools
-    }
-
-    fn extra(&mut self) -> Map<String, Value> {
-        let extra = std::mem::take(&mut self.fields);
-        let size = Value::Object(extra.clone()).to_string().len();
-        if size > MAX_EXTRA_BYTES {
-            let message = format!(
-                "fields this server does not know have at most {MAX_EXTRA_BYTES} bytes together, these have {size}"
-            );
-            self.fail("body", "too_long", message);
-        }
-        extra
-    }
-}
-
-fn split_tools(text: &str) -> Vec<String> {
-    if let Ok(names) = serde_json::from_str::<Vec<String>>(text) {
-        return names;
-    }
-    text.split([',', '\n']).map(str::trim).filter(|t| !t.is_empty()).map(str::to_owned).collect()
 }
 
 #[cfg(test)]

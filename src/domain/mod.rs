@@ -7,8 +7,11 @@
 pub mod change;
 pub mod draft;
 pub mod feedback;
+mod fields;
 pub mod filter;
 pub mod id;
 pub mod note;
+pub mod server;
 pub mod text;
 pub mod time;
+pub mod unsent;

@@ -14,6 +14,9 @@ pub struct Note {
     pub at: Millis,
     pub author: String,
     pub content: String,
+    /// The author hands it to agents that meet the same gap; see `engine::answers`.
+    #[serde(default)]
+    pub public: bool,
 }
 
 /// Text that may become a note: not blank, not too long. Stored exactly as typed.

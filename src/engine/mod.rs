@@ -4,6 +4,7 @@
 //! lock beside the database, resumes interrupted draft runs and notices what other processes write; a [`Mode::Guest`] is a
 //! short-lived process (the CLI) that writes the file directly beside an owner.
 
+pub mod answers;
 mod clock;
 mod feed;
 mod jobs;
@@ -15,7 +16,9 @@ pub use lock::{LockError, OwnerInfo, owner};
 
 use crate::config::{Config, Secrets};
 use crate::domain::draft::Draft;
+use crate::domain::feedback::CANARY_SERVER;
 use crate::domain::id::{CommandId, DraftId, FeedbackId, NoteId};
+use crate::domain::server::Server;
 use crate::domain::time::{DAY, Millis};
 use crate::protocol::read::{Detail, DraftDetail, Facets, Hello, Page, PageRequest, Row, Snapshot, Stats};
 use crate::protocol::{Actor, Command, Door, PROTOCOL_VERSION, Receipt, Refusal, RefusalKind, Seq, Signal};
@@ -81,6 +84,7 @@ struct Inner {
     secrets: RwLock<Arc<Secrets>>,
     /// The last counts and the log position they are true for.
     stats: Mutex<Option<(Seq, Stats)>>,
+    known: answers::Known,
     http: Http,
     /// Draft runs at the same time.
     places: Semaphore,
@@ -134,6 +138,7 @@ impl Engine {
                 store,
                 progress: ProgressBoard::new(),
                 stats: Mutex::new(None),
+                known: answers::Known::new(),
                 closing: CancellationToken::new(),
                 lock: Mutex::new(lock),
             }),
@@ -152,7 +157,8 @@ impl Engine {
         Ok(())
     }
 
-    fn now(&self) -> Millis {
+    /// What time it is by the engine's clock: everything it stores and judges goes by this one.
+    pub fn now(&self) -> Millis {
         self.inner.options.clock.now()
     }
 
@@ -168,19 +174,26 @@ impl Engine {
             Command::RecordFeedback { report } => {
                 let report = *report;
                 let id = report.id.unwrap_or_else(|| FeedbackId::trusted(new_id()));
-                Change::InsertFeedback { id, report: Box::new(report.report) }
+                // A canary has done its work when it is here: nobody has to look at it.
+                let reviewed = report.report.server_name == CANARY_SERVER;
+                Change::InsertFeedback { id, report: Box::new(report.report), reviewed }
             }
-            Command::AddNote { feedback, content } => {
-                Change::InsertNote { id: NoteId::trusted(new_id()), feedback, content: content.into() }
+            Command::AddNote { feedback, content, public } => {
+                Change::InsertNote { id: NoteId::trusted(new_id()), feedback, content: content.into(), public }
             }
             Command::SetReviewed { feedback, reviewed } => Change::SetReviewed { feedback, reviewed },
             Command::StartDraft { feedback, force, drafter, target } => {
                 return self.start_draft(id, actor, jobs::Wanted { feedback, force, drafter, target }).await;
             }
             Command::CancelDraft { draft } => Change::CancelDraft { draft },
+            Command::RecordHeartbeat { heartbeat } => Change::RecordHeartbeat(heartbeat),
             Command::SaveSettings { settings } => Change::PutSettings(settings::pairs(settings)?),
         };
+        let adds_answer = matches!(change, Change::InsertNote { public: true, .. });
         let written = self.write(Some(id), actor, change).await.map_err(refusal)?;
+        if adds_answer {
+            self.inner.known.outdated();
+        }
         Ok(receipt(written))
     }
 
@@ -262,6 +275,11 @@ impl Engine {
         self.inner.store.facets().await.map_err(refusal)
     }
 
+    /// Every server that was heard of, the latest first, at most 2,000.
+    pub async fn servers(&self) -> Result<Vec<Server>, Refusal> {
+        self.inner.store.servers().await.map_err(refusal)
+    }
+
     /// What SQLite finds wrong with the file; empty when it is sound.
     pub async fn check_database(&self) -> Result<Vec<String>, Refusal> {
         self.inner.store.check().await.map_err(refusal)
@@ -291,8 +309,10 @@ async fn look_for_foreign_commits(inner: Arc<Inner>) {
             _ = ticks.tick() => {}
             () = inner.closing.cancelled() => return,
         }
-        if let Err(e) = inner.store.look_for_foreign_commits() {
-            tracing::debug!(error = %e, "looking for other processes' commits");
+        match inner.store.look_for_foreign_commits() {
+            Ok(true) => inner.known.outdated(),
+            Ok(false) => {}
+            Err(e) => tracing::debug!(error = %e, "looking for other processes' commits"),
         }
     }
 }

@@ -5,7 +5,7 @@ use super::error::ApiError;
 use super::ingest::{IdempotencyKey, actor, key_used_elsewhere};
 use super::json::{Fields, JsonBody};
 use super::query;
-use super::view::{FeedbackView, Recorded, StatsView};
+use super::view::{FeedbackView, Recorded, ServerView, StatsView};
 use crate::domain::id::{FeedbackId, NoteId};
 use crate::domain::note::NoteText;
 use crate::protocol::read::{Hello, Position};
@@ -87,9 +87,11 @@ pub(super) async fn add_note(
 ) -> Result<(StatusCode, Json<Recorded<NoteId>>), ApiError> {
     let mut fields = Fields::of(body)?;
     let text = fields.string("content");
+    let public = fields.boolean("public").unwrap_or(false);
     let text = fields.finish(text)?.unwrap_or_default();
     let content = NoteText::parse(text).map_err(|e| ApiError::fault("body", "content", "note", e.to_string()))?;
-    let receipt = app.engine().submit(key.or_new(), actor(), Command::AddNote { feedback: id, content }).await?;
+    let receipt =
+        app.engine().submit(key.or_new(), actor(), Command::AddNote { feedback: id, content, public }).await?;
     match receipt.made {
         Made::Note(id) => Ok((StatusCode::CREATED, Json(Recorded::new(id)))),
         Made::Feedback(_) | Made::Draft(_) | Made::Nothing => Err(key_used_elsewhere()),
@@ -98,6 +100,13 @@ pub(super) async fn add_note(
 
 pub(super) async fn stats(State(app): State<App>) -> Result<Json<StatsView>, ApiError> {
     Ok(Json(app.engine().stats().await?.into()))
+}
+
+pub(super) async fn servers(State(app): State<App>) -> Result<Response, ApiError> {
+    let now = app.engine().now();
+    let servers = app.engine().servers().await?;
+    let views: Vec<ServerView<'_>> = servers.iter().map(|server| ServerView::of(server, now)).collect();
+    Ok(Json(views).into_response())
 }
 
 /// The `{id}` of a path. Text that can't be an id names nothing, so it is answered like an id that nothing has.

@@ -12,6 +12,17 @@ use axum::Json;
 use axum::extract::{FromRequestParts, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
+use serde::Serialize;
+use serde_json::Value;
+
+/// The answer to a report: that it is stored, and what the author says about its gap, if that is known.
+#[derive(Debug, Serialize)]
+pub(super) struct Taken {
+    #[serde(flatten)]
+    recorded: Recorded<FeedbackId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    known_answer: Option<String>,
+}
 
 /// Who speaks through this door. Nobody says a name over HTTP yet.
 pub(super) fn actor() -> Actor {
@@ -22,8 +33,13 @@ pub(super) async fn record(
     State(app): State<App>,
     key: IdempotencyKey,
     body: JsonBody,
-) -> Result<(StatusCode, Json<Recorded<FeedbackId>>), ApiError> {
-    let mut report = NewFeedback::parse(body.0).map_err(ApiError::fields)?;
+) -> Result<(StatusCode, Json<Taken>), ApiError> {
+    accept(&app, key, body.0).await
+}
+
+/// Stores a report, whichever path it came by.
+pub(super) async fn accept(app: &App, key: IdempotencyKey, body: Value) -> Result<(StatusCode, Json<Taken>), ApiError> {
+    let mut report = NewFeedback::parse(body).map_err(ApiError::fields)?;
     let command = match (key.0, &report.id) {
         (Some(key), Some(_)) => key,
         (Some(key), None) => {
@@ -34,9 +50,10 @@ pub(super) async fn record(
         (None, Some(id)) => CommandId::trusted(id.as_str()),
         (None, None) => new_command_id(),
     };
+    let known_answer = app.engine().known_answer(&report.report).await;
     let receipt = app.engine().submit(command, actor(), Command::RecordFeedback { report: Box::new(report) }).await?;
     match receipt.made {
-        Made::Feedback(id) => Ok((StatusCode::CREATED, Json(Recorded::new(id)))),
+        Made::Feedback(id) => Ok((StatusCode::CREATED, Json(Taken { recorded: Recorded::new(id), known_answer }))),
         Made::Note(_) | Made::Draft(_) | Made::Nothing => Err(key_used_elsewhere()),
     }
 }

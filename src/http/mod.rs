@@ -21,6 +21,7 @@ mod router;
 mod serve;
 mod settings;
 mod sse;
+mod v1;
 mod view;
 
 pub use app::App;
@@ -30,4 +31,4 @@ pub use json::JsonBody;
 pub use limits::{Limits, MAX_BODY_BYTES};
 pub use router::{guarded, router};
 pub use serve::serve;
-pub use view::{FeedbackView, StatsView};
+pub use view::{FeedbackView, ServerView, StatsView};

@@ -2,7 +2,7 @@
 
 use super::access::{HEALTH_PATH, guard};
 use super::app::App;
-use super::{api, draft, error, events, ingest, settings};
+use super::{api, draft, error, events, ingest, settings, v1};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
@@ -17,6 +17,12 @@ pub fn router(app: App) -> Router {
         .route("/api/feedback/{id}", get(api::one).merge(patch(api::review)))
         .route("/api/feedback/{id}/notes", post(api::add_note))
         .route("/api/feedback/{id}/draft-pr", post(draft::draft_pr))
+        // The hosted product's paths, as its client libraries send them: with a slash at the end.
+        .route("/api/v1/feedback/", post(v1::record))
+        .route("/api/v1/feedback", post(v1::record))
+        .route("/api/v1/heartbeat/", post(v1::heartbeat))
+        .route("/api/v1/heartbeat", post(v1::heartbeat))
+        .route("/api/servers", get(api::servers))
         .route("/api/stats", get(api::stats))
         .route("/api/settings", get(settings::show).put(settings::save))
         .route("/api/events", get(events::watch));

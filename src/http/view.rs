@@ -3,6 +3,8 @@
 use crate::domain::feedback::GapType;
 use crate::domain::id::{FeedbackId, NoteId};
 use crate::domain::note::Note;
+use crate::domain::server::{Heard, Server, Warning};
+use crate::domain::time::Millis;
 use crate::protocol::read::{Count, Detail, Stats};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -44,6 +46,9 @@ struct NoteView<'a> {
     timestamp: String,
     content: &'a str,
     author: &'a str,
+    /// Handed to agents that meet the same gap: shown only when it is.
+    #[serde(skip_serializing_if = "is_false")]
+    public: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
@@ -82,7 +87,13 @@ impl<'a> From<&'a Detail> for FeedbackView<'a> {
 
 impl<'a> From<&'a Note> for NoteView<'a> {
     fn from(note: &'a Note) -> Self {
-        Self { id: &note.id, timestamp: note.at.to_iso(), content: &note.content, author: &note.author }
+        Self {
+            id: &note.id,
+            timestamp: note.at.to_iso(),
+            content: &note.content,
+            author: &note.author,
+            public: note.public,
+        }
     }
 }
 
@@ -127,6 +138,62 @@ impl From<Stats> for StatsView {
             by_gap_type: each(stats.by_gap_type, |gap_type, count| GapCount { gap_type, count }),
             by_resolution: each(stats.by_resolution, |resolution, count| ResolutionCount { resolution, count }),
         }
+    }
+}
+
+/// A server, its heartbeat flat beside its counts, and what looks wrong with it.
+#[derive(Debug, Serialize)]
+pub struct ServerView<'a> {
+    server_name: &'a str,
+    /// By a heartbeat or a report, whichever was later.
+    last_heard: Option<String>,
+    /// `null` where no heartbeat came, or one that names no tools; so are the next ones.
+    has_feedback_tool: Option<bool>,
+    first_heartbeat: Option<String>,
+    last_heartbeat: Option<String>,
+    tool_count: Option<i64>,
+    tool_names: Option<&'a [String]>,
+    drop_in: Option<&'a str>,
+    sdk: Option<&'a str>,
+    client: Option<&'a str>,
+    reports: i64,
+    unreviewed: i64,
+    last_report: Option<String>,
+    warnings: Vec<WarningView>,
+}
+
+#[derive(Debug, Serialize)]
+struct WarningView {
+    warning: &'static str,
+    detail: String,
+}
+
+impl<'a> ServerView<'a> {
+    pub fn of(server: &'a Server, now: Millis) -> Self {
+        let heard = server.heartbeat.as_ref();
+        let said = |text: &'a String| (!text.is_empty()).then_some(text.as_str());
+        Self {
+            server_name: &server.name,
+            last_heard: server.last_heard().map(Millis::to_iso),
+            has_feedback_tool: heard.and_then(Heard::has_feedback_tool),
+            first_heartbeat: heard.map(|h| h.pulse.first_heard.to_iso()),
+            last_heartbeat: heard.map(|h| h.pulse.last_heard.to_iso()),
+            tool_count: heard.map(|h| h.tool_count),
+            tool_names: heard.map(|h| h.tool_names.as_slice()),
+            drop_in: heard.and_then(|h| said(&h.drop_in)),
+            sdk: heard.and_then(|h| said(&h.sdk)),
+            client: heard.and_then(|h| said(&h.client)),
+            reports: server.reports.total,
+            unreviewed: server.reports.unreviewed,
+            last_report: server.reports.last.map(Millis::to_iso),
+            warnings: server.warnings(now).into_iter().map(WarningView::from).collect(),
+        }
+    }
+}
+
+impl From<Warning> for WarningView {
+    fn from(warning: Warning) -> Self {
+        Self { warning: warning.word(), detail: warning.sentence() }
     }
 }
 

@@ -5,6 +5,7 @@ use crate::domain::draft::{DrafterKind, TargetKind};
 use crate::domain::feedback::{FieldError, NewFeedback};
 use crate::domain::id::{DraftId, FeedbackId, NoteId};
 use crate::domain::note::NoteText;
+use crate::domain::server::Heartbeat;
 use serde::{Deserialize, Serialize};
 
 /// Everything that can be asked of the engine.
@@ -17,6 +18,9 @@ pub enum Command {
     AddNote {
         feedback: FeedbackId,
         content: NoteText,
+        /// Hand it to agents that meet the same gap.
+        #[serde(default)]
+        public: bool,
     },
     /// Acts on all of `feedback` or, when one of them does not exist, on none.
     SetReviewed {
@@ -33,6 +37,9 @@ pub enum Command {
     },
     CancelDraft {
         draft: DraftId,
+    },
+    RecordHeartbeat {
+        heartbeat: Box<Heartbeat>,
     },
     SaveSettings {
         settings: SettingsPatch,

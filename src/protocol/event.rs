@@ -33,6 +33,8 @@ word_enum! {
         DraftFailed = "draft_failed",
         DraftCancelled = "draft_cancelled",
         SettingsSaved = "settings_saved",
+        /// A server not heard of before, or one with other tools than before. Heartbeats that say nothing new make no event.
+        ServerChanged = "server_changed",
     }
 }
 
@@ -48,7 +50,7 @@ pub struct Event {
     pub actor: Actor,
     /// The command that made it, so that the sender can tell its own.
     pub command: Option<CommandId>,
-    /// The stage's word, a detail's line or a failure's reason, for the draft kinds; else empty. Untrusted.
+    /// The stage's word, a detail's line or a failure's reason, for the draft kinds; a server's name; else empty. Untrusted.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub text: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]

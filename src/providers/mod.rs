@@ -13,6 +13,7 @@ pub mod http;
 pub mod process;
 mod redact;
 mod retry;
+pub mod sidecar;
 
 pub use anthropic::{Anthropic, Block, Completion, Message, ModelInfo, Prompt, Role};
 pub use error::ProviderError;

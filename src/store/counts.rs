@@ -1,4 +1,4 @@
-//! How many reports there are of each server, gap, resolution, client and model, kept with the rows.
+//! How many reports there are of each server (unreviewed ones too), gap, resolution, client and model, kept with the rows.
 //!
 //! Counting a hundred thousand rows takes longer than drawing a screen, and the screen shows counts all the time. So the writer adds up
 //! what a commit brings ([`Tally`]) and stores the sums in the same transaction: a few statements a commit, however many reports it has.
@@ -20,6 +20,8 @@ pub(super) enum Kind {
     Model,
     /// Reports that nobody has reviewed; one value, the empty one.
     Unreviewed,
+    /// The same for each server.
+    ServerUnreviewed,
 }
 
 impl Kind {
@@ -31,6 +33,7 @@ impl Kind {
             Self::Client => "client",
             Self::Model => "model",
             Self::Unreviewed => "unreviewed",
+            Self::ServerUnreviewed => "server_unreviewed",
         }
     }
 }
@@ -41,14 +44,15 @@ pub(super) struct Tally<'a>(BTreeMap<(Kind, &'a str), i64>);
 
 impl<'a> Tally<'a> {
     /// Counts a report that was stored just now.
-    pub(super) fn add(&mut self, report: &'a Report) {
+    pub(super) fn add(&mut self, report: &'a Report, reviewed: bool) {
         let values = [
             (Kind::Server, Some(report.server_name.as_str())),
             (Kind::Gap, Some(report.gap_type.as_str())),
             (Kind::Resolution, report.resolution.map(Resolution::as_str)),
             (Kind::Client, opt(&report.client_type)),
             (Kind::Model, opt(&report.agent_model)),
-            (Kind::Unreviewed, Some("")),
+            (Kind::Unreviewed, (!reviewed).then_some("")),
+            (Kind::ServerUnreviewed, (!reviewed).then_some(report.server_name.as_str())),
         ];
         for (kind, value) in values {
             if let Some(value) = value {
@@ -102,6 +106,10 @@ pub(super) fn rebuild(tx: &Connection) -> Result<(), StoreError> {
     tx.execute(
         "INSERT INTO counts SELECT ?1, '', count(*) FROM feedback WHERE reviewed = 0",
         [Kind::Unreviewed.word()],
+    )?;
+    tx.execute(
+        "INSERT INTO counts SELECT ?1, server_name, count(*) FROM feedback WHERE reviewed = 0 GROUP BY server_name",
+        [Kind::ServerUnreviewed.word()],
     )?;
     Ok(())
 }

@@ -19,6 +19,7 @@ mod plan;
 mod query;
 mod reads;
 mod rows;
+mod servers;
 mod write;
 mod writer;
 

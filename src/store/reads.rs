@@ -6,11 +6,14 @@ use super::error::{Fault, StoreError};
 use super::index;
 use super::log::{self, Tail};
 use super::rows::{self, DRAFT_COLUMNS, FEEDBACK_COLUMNS};
+use super::servers;
 use super::writer::Store;
 use super::{plan, query};
 use crate::domain::draft::{Draft, Stage, StageRecord};
+use crate::domain::feedback::Report;
 use crate::domain::filter::Sort;
 use crate::domain::id::{DraftId, FeedbackId};
+use crate::domain::server::Server;
 use crate::domain::time::Millis;
 use crate::protocol::Seq;
 use crate::protocol::read::{
@@ -137,6 +140,25 @@ impl Store {
             })
         })
         .await
+    }
+
+    /// Every server that was heard of, the latest first.
+    pub async fn servers(&self) -> Result<Vec<Server>, StoreError> {
+        self.read(servers::all).await
+    }
+
+    /// The number of the newest note that is handed to agents; 0 when there is none.
+    pub async fn newest_public_note(&self) -> Result<i64, StoreError> {
+        self.read(|conn| {
+            let sql = "SELECT coalesce(max(n), 0) FROM notes INDEXED BY notes_public WHERE public = 1";
+            Ok(conn.prepare_cached(sql)?.query_row([], |r| r.get(0))?)
+        })
+        .await
+    }
+
+    /// The newest notes that are handed to agents, oldest first, each with its report.
+    pub async fn public_notes(&self) -> Result<Vec<(Report, String)>, StoreError> {
+        self.read(rows::public_notes).await
     }
 
     pub async fn settings(&self) -> Result<BTreeMap<String, String>, StoreError> {

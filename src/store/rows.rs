@@ -108,7 +108,7 @@ pub(super) fn with_notes(conn: &Connection, feedback: Feedback) -> Result<Detail
 
 fn notes(conn: &Connection, of: &Feedback) -> Result<Vec<Note>, StoreError> {
     let mut select =
-        conn.prepare_cached("SELECT id, at, author, content FROM notes WHERE feedback_n = ?1 ORDER BY n")?;
+        conn.prepare_cached("SELECT id, at, author, content, public FROM notes WHERE feedback_n = ?1 ORDER BY n")?;
     let rows = select.query_map([of.n], |r| {
         Ok(Note {
             id: NoteId::trusted(r.get::<_, String>(0)?),
@@ -116,8 +116,24 @@ fn notes(conn: &Connection, of: &Feedback) -> Result<Vec<Note>, StoreError> {
             at: Millis(r.get(1)?),
             author: r.get(2)?,
             content: r.get(3)?,
+            public: r.get(4)?,
         })
     })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Most public notes that are looked through; older ones no longer answer.
+const PUBLIC_NOTES: i64 = 5_000;
+
+/// The newest public notes, oldest first, each with its report.
+pub(super) fn public_notes(conn: &Connection) -> Result<Vec<(Report, String)>, StoreError> {
+    let sql = format!(
+        "SELECT {FEEDBACK_COLUMNS}, p.content FROM (
+             SELECT n, feedback_n, content FROM notes WHERE public = 1 ORDER BY n DESC LIMIT ?1) p
+         JOIN feedback f ON f.n = p.feedback_n ORDER BY p.n"
+    );
+    let mut select = conn.prepare_cached(&sql)?;
+    let rows = select.query_map([PUBLIC_NOTES], |row| Ok((feedback(row)?.report, row.get("content")?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

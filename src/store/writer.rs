@@ -157,16 +157,18 @@ impl Store {
         tokio::task::spawn_blocking(work).await.map_err(|e| StoreError::Stored(format!("a read died: {e}")))?
     }
 
-    /// Rings the bell when another process has committed; called now and then by the owner.
-    pub fn look_for_foreign_commits(&self) -> Result<(), StoreError> {
+    /// Rings the bell when another connection has committed, of this process or another one, and says so; called now and then by the
+    /// owner.
+    pub fn look_for_foreign_commits(&self) -> Result<bool, StoreError> {
         let mut foreign = lock(&self.inner.foreign);
-        let Some((conn, seen)) = foreign.as_mut() else { return Ok(()) };
+        let Some((conn, seen)) = foreign.as_mut() else { return Ok(false) };
         let version = open::data_version(conn)?;
         if version != *seen {
             *seen = version;
             ring(&self.inner.bell, log::newest(conn)?);
+            return Ok(true);
         }
-        Ok(())
+        Ok(false)
     }
 
     /// Waits until the search index has everything that is committed by now.
@@ -336,8 +338,10 @@ impl Writer {
             match write::apply(&point, &job.write) {
                 Ok(written) => {
                     point.commit()?;
-                    if let (Change::InsertFeedback { report, .. }, false) = (&job.write.change, written.replayed) {
-                        tally.add(report);
+                    if let (Change::InsertFeedback { report, reviewed, .. }, false) =
+                        (&job.write.change, written.replayed)
+                    {
+                        tally.add(report, *reviewed);
                     }
                     answers.push(Ok(written));
                 }

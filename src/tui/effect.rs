@@ -48,6 +48,7 @@ impl Effects {
             }
             Effect::ReadStats => self.ask(|engine| async move { Answer::Stats(engine.stats().await) }),
             Effect::ReadFacets => self.ask(|engine| async move { Answer::Facets(engine.facets().await) }),
+            Effect::ReadServers => self.ask(|engine| async move { Answer::Servers(engine.servers().await) }),
             Effect::Submit { id, command } => self.submit(id, command),
             Effect::KeepUnsaved { feedback, text } => self.unsaved.keep(feedback, text),
             Effect::OpenLink(link) => self.ask(|_| async move { Answer::Opened { result: browse(&link), link } }),

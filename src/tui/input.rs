@@ -24,10 +24,10 @@ pub(super) struct Input {
 }
 
 impl Input {
-    /// `typed`: bytes that came while the terminal was being asked about its background.
-    pub(super) fn new(typed: &[u8]) -> Self {
+    /// `typed`: bytes that came while the terminal was being asked about its background; `cut`: the answer it was in the middle of.
+    pub(super) fn new(typed: &[u8], cut: Option<Answer>) -> Self {
         let ready = typed.iter().filter_map(|b| key_of(*b)).map(Msg::Key).collect();
-        Self { stream: EventStream::new(), late: LateAnswer::Possible { until: Instant::now() + LATE }, ready }
+        Self { stream: EventStream::new(), late: LateAnswer::after(cut), ready }
     }
 
     /// The next message; `None` when the terminal is gone.
@@ -84,6 +84,35 @@ fn key_of(byte: u8) -> Option<KeyEvent> {
     Some(KeyEvent::new(code, KeyModifiers::NONE))
 }
 
+/// What the terminal may still be saying when nobody waits for it any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// `ESC ] 11 ; rgb:RRRR/GGGG/BBBB ESC \`
+    Colour,
+    /// `ESC [ ? 62 ; 22 c`
+    Attributes,
+}
+
+impl Answer {
+    fn ends_with(self, key: KeyEvent) -> bool {
+        match (self, key.code) {
+            // The escape before it may have been heard in time.
+            (Self::Colour, KeyCode::Char('\\')) | (Self::Attributes, KeyCode::Char('c')) => true,
+            (Self::Colour, KeyCode::Char('g')) => key.modifiers.contains(KeyModifiers::CONTROL),
+            _ => false,
+        }
+    }
+
+    fn may_hold(self, key: KeyEvent) -> bool {
+        let KeyCode::Char(c) = key.code else { return false };
+        let plain = key.modifiers.is_empty();
+        match self {
+            Self::Colour => plain && (c.is_ascii_hexdigit() || "rgb:/;".contains(c)),
+            Self::Attributes => plain && (c.is_ascii_digit() || c == ';'),
+        }
+    }
+}
+
 /// An answer to "what is your background?" that comes after we stopped waiting looks like `alt-]` `1` `1` `;` … `alt-\`: keys that would
 /// switch views and mark reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,12 +125,21 @@ enum LateAnswer {
         until: Instant,
     },
     Inside {
+        answer: Answer,
         left: usize,
     },
     Over,
 }
 
 impl LateAnswer {
+    /// `cut`: the answer that had begun when we stopped waiting.
+    fn after(cut: Option<Answer>) -> Self {
+        match cut {
+            Some(answer) => Self::Inside { answer, left: LONGEST },
+            None => Self::Possible { until: Instant::now() + LATE },
+        }
+    }
+
     fn swallows(&mut self, key: KeyEvent) -> bool {
         let alt = key.modifiers.contains(KeyModifiers::ALT);
         match *self {
@@ -118,14 +156,13 @@ impl LateAnswer {
             }
             Self::Begun { until } => {
                 let ours = key.code == KeyCode::Char('1');
-                *self = if ours { Self::Inside { left: LONGEST } } else { Self::Possible { until } };
+                *self = if ours { Self::after(Some(Answer::Colour)) } else { Self::Possible { until } };
                 ours
             }
-            Self::Inside { left } => {
-                let ends = (alt && key.code == KeyCode::Char('\\'))
-                    || key.code == KeyCode::Char('g') && key.modifiers.contains(KeyModifiers::CONTROL);
-                *self = if ends || left == 0 { Self::Over } else { Self::Inside { left: left - 1 } };
-                true
+            Self::Inside { answer, left } => {
+                let (ends, goes_on) = (answer.ends_with(key), answer.may_hold(key) && left > 0);
+                *self = if goes_on { Self::Inside { answer, left: left - 1 } } else { Self::Over };
+                ends || goes_on
             }
             Self::Over => false,
         }
@@ -150,7 +187,11 @@ mod tests {
     }
 
     fn left(text: &str) -> String {
-        let mut late = LateAnswer::Possible { until: Instant::now() + LATE };
+        left_after(None, text)
+    }
+
+    fn left_after(cut: Option<Answer>, text: &str) -> String {
+        let mut late = LateAnswer::after(cut);
         let passed = keys(text).into_iter().filter(|key| !late.swallows(*key));
         passed.filter_map(|key| key.code.as_char()).collect()
     }
@@ -159,6 +200,15 @@ mod tests {
     fn a_late_colour_report_presses_no_keys() {
         assert_eq!(left("j\u{1b}]11;rgb:1c1c/1c1c/1c1c\u{1b}\\rk"), "jrk");
         assert_eq!(left("\u{1b}]11;rgb:ff/ff/ff\u{7}d"), "d");
+    }
+
+    #[test]
+    fn the_rest_of_an_answer_presses_no_keys() {
+        assert_eq!(left_after(Some(Answer::Colour), "d1d/3333\u{1b}\\d"), "d");
+        assert_eq!(left_after(Some(Answer::Colour), "\\d"), "d", "its escape was heard in time");
+        assert_eq!(left_after(Some(Answer::Attributes), "3;1cd"), "d");
+        assert_eq!(left_after(Some(Answer::Colour), "jd3"), "jd3", "it never came");
+        assert_eq!(left_after(Some(Answer::Attributes), "nd3"), "nd3");
     }
 
     #[test]

@@ -139,6 +139,10 @@ impl Keymap {
     }
 }
 
+/// Everywhere but while typing and under the help or a question.
+const BROWSE: [Context; 6] =
+    [Context::List, Context::Detail, Context::Drafts, Context::Run, Context::Servers, Context::Server];
+
 /// `G` is written for shift and `g`, as everybody does; the library wants it spelled out.
 fn parse(key: &str) -> Option<KeyCombination> {
     let (modifiers, last) =
@@ -156,7 +160,7 @@ fn binding(entry: Entry) -> Result<Binding, KeymapError> {
     for place in &entry.places {
         match place.as_str() {
             "any" => contexts.extend_from_slice(Context::ALL),
-            "browse" => contexts.extend([Context::List, Context::Detail, Context::Drafts, Context::Run]),
+            "browse" => contexts.extend(BROWSE),
             word => contexts
                 .push(Context::from_word(word).ok_or_else(|| KeymapError(format!("there is no place `{word}`")))?),
         }

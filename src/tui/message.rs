@@ -4,6 +4,7 @@
 use super::mirror::Side;
 use crate::domain::filter::Filter;
 use crate::domain::id::{CommandId, DraftId, FeedbackId};
+use crate::domain::server::Server;
 use crate::protocol::read::{Detail, DraftDetail, Facets, Page, PageRequest, Row, Snapshot, Stats};
 use crate::protocol::{Command, Receipt, Refusal, Seq, Signal};
 use crossterm::event::{KeyEvent, MouseEvent};
@@ -47,6 +48,7 @@ pub enum Answer {
     },
     Stats(Result<Stats, Refusal>),
     Facets(Result<Facets, Refusal>),
+    Servers(Result<Vec<Server>, Refusal>),
     Submitted {
         id: CommandId,
         result: Result<Receipt, Refusal>,
@@ -86,6 +88,7 @@ pub enum Effect {
     ReadDraft(DraftId),
     ReadStats,
     ReadFacets,
+    ReadServers,
     Submit {
         id: CommandId,
         command: Command,

@@ -272,6 +272,7 @@ pub fn changes_counts(event: &Event) -> bool {
         | EventKind::DraftPublished
         | EventKind::DraftFailed
         | EventKind::DraftCancelled
-        | EventKind::SettingsSaved => false,
+        | EventKind::SettingsSaved
+        | EventKind::ServerChanged => false,
     }
 }

@@ -1,7 +1,7 @@
 //! L6: the terminal front-end. Uses `client`, `protocol`, `config` and `domain`; knows nothing of stores, sockets or engines.
 //!
 //! A terminal fact (crossterm's `Event`) becomes a user's [`action::Action`] in [`keymap`], that becomes [`message::Effect`]s in [`update`]
-//! (pure), those are carried out by [`effect`], and what comes back changes the [`model::Model`] by way of [`update`] again.
+//! (pure), those are carried out by `effect`, and what comes back changes the [`model::Model`] by way of [`update`] again.
 //! [`screen`] draws the model; [`run`] is the loop that holds the terminal. Three enums, one translation each.
 
 pub mod action;
@@ -14,6 +14,7 @@ pub mod mirror;
 pub mod model;
 mod run;
 pub mod screen;
+pub mod servers;
 mod terminal;
 pub mod theme;
 pub mod unsaved;

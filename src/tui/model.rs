@@ -4,12 +4,15 @@ use super::action::Context;
 use super::keymap::Keymap;
 use super::mirror::Mirror;
 use super::screen::layout::{self, Layout};
+use super::servers::{ServerKey, Servers};
 use super::theme::{Shade, Theme};
 use crate::domain::filter::{Filter, FilterError, Test};
 use crate::domain::id::{CommandId, DraftId, FeedbackId};
+use crate::domain::server::Server;
 use crate::domain::time::Millis;
 use crate::protocol::Progress;
 use crate::protocol::read::{Detail, DraftDetail, Facets, Row, Stats};
+use crossterm::event::KeyEvent;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +25,7 @@ pub enum View {
     #[default]
     Inbox,
     Drafts,
+    Servers,
 }
 
 /// The server behind the screen.
@@ -110,6 +114,8 @@ pub struct NoteEditor {
     pub area: TextArea<'static>,
     /// Sent and not answered yet.
     pub saving: Option<CommandId>,
+    /// To be handed to agents that meet the same gap.
+    pub public: bool,
     /// The pane the keys came from, and go back to.
     pub from_detail: bool,
 }
@@ -224,6 +230,7 @@ pub struct Model {
     pub view: View,
     pub inbox: Inbox,
     pub drafts: Drafts,
+    pub servers: Servers,
     pub overlays: Vec<Overlay>,
     pub status: Option<Status>,
     pub pending: BTreeMap<CommandId, Pending>,
@@ -232,6 +239,8 @@ pub struct Model {
     pub progress: BTreeMap<DraftId, Progress>,
     /// The newest snapshot that was asked for is here.
     pub ready: bool,
+    /// Keys pressed before there was a list they could be about.
+    pub early: Vec<KeyEvent>,
     /// A read has failed: nothing is read by itself until somebody presses a key.
     pub reads_fail: bool,
     pub stats_read: Read,
@@ -243,6 +252,7 @@ pub struct Model {
     pub said: BTreeMap<DraftId, String>,
     pub detail_text: Text<DetailKey>,
     pub run_text: Text<RunKey>,
+    pub server_text: Text<ServerKey>,
 }
 
 /// How a read that is repeated when things change is getting on.
@@ -327,6 +337,7 @@ impl Model {
             view: View::default(),
             inbox,
             drafts: Drafts { tail: true, ..Drafts::default() },
+            servers: Servers::default(),
             overlays: Vec::new(),
             status,
             pending: BTreeMap::new(),
@@ -334,6 +345,7 @@ impl Model {
             unsaved: start.unsaved,
             progress: BTreeMap::new(),
             ready: false,
+            early: Vec::new(),
             reads_fail: false,
             stats_read: Read::default(),
             ids: (start.id_prefix, 0),
@@ -341,6 +353,7 @@ impl Model {
             said: BTreeMap::new(),
             detail_text: Text::default(),
             run_text: Text::default(),
+            server_text: Text::default(),
         }
     }
 
@@ -355,6 +368,7 @@ impl Model {
             (View::Inbox, Focus::Detail, _) => Context::Detail,
             (View::Inbox, Focus::Note(_), _) => Context::Note,
             (View::Inbox, Focus::Filter(_), _) => Context::Filter,
+            (View::Servers, ..) => self.servers.context(),
             (View::Drafts, _, DraftsFocus::List) => Context::Drafts,
             (View::Drafts, _, DraftsFocus::Run) => Context::Run,
         }
@@ -401,6 +415,10 @@ impl Model {
 
     pub fn selected_draft(&self) -> Option<&crate::domain::draft::Draft> {
         self.mirror.drafts().get(self.draft_cursor())
+    }
+
+    pub fn selected_server(&self) -> Option<&Server> {
+        self.servers.list.get(self.servers.cursor())
     }
 
     pub fn running(&self) -> usize {

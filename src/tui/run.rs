@@ -7,7 +7,7 @@ use super::input::Input;
 use super::keymap::{Keymap, KeymapError};
 use super::message::{Answer, Effect, Msg};
 use super::model::{Ingest, Model, Start};
-use super::terminal::{self, Screen};
+use super::terminal::{self, Screen, Typed};
 use super::theme::{Shade, Theme};
 use super::unsaved::UnsavedNotes;
 use super::update;
@@ -66,7 +66,7 @@ pub async fn run(
 
     let (background, typed) = match options.ui.theme {
         ThemeChoice::Auto => terminal::background()?,
-        ThemeChoice::Dark | ThemeChoice::Light => (None, Vec::new()),
+        ThemeChoice::Dark | ThemeChoice::Light => (None, Typed::default()),
     };
     let colours = process_vars("NO_COLOR").is_none_or(|value| value.is_empty());
     let theme = Theme::new(Shade::choose(options.ui.theme, background), colours);
@@ -82,8 +82,15 @@ pub async fn run(
     });
     let (sender, messages) = mpsc::channel(MESSAGES);
     let effects = Effects::new(options.engine, options.actor, sender, notes);
-    let mut app = App { model, screen, effects, messages, input: Some(Input::new(&typed)), quit: false };
-    Ok(app.run(pin!(stop), pin!(ingest_ended)).await?)
+    let mut app =
+        App { model, screen, effects, messages, input: Some(Input::new(&typed.bytes, typed.cut)), quit: false };
+    match app.run(pin!(stop), pin!(ingest_ended)).await {
+        Err(e) if terminal::is_gone(&e) => {
+            tracing::info!(error = %e, "the terminal is gone");
+            Ok(())
+        }
+        ended => Ok(ended?),
+    }
 }
 
 fn now() -> Millis {
@@ -116,7 +123,7 @@ impl App {
         while !self.quit {
             self.screen.draw(&self.model)?;
             let tick = self.tick();
-            let input = self.input.get_or_insert_with(|| Input::new(&[]));
+            let input = self.input.get_or_insert_with(|| Input::new(&[], None));
             let message = tokio::select! {
                 message = input.next() => message,
                 message = self.messages.recv() => message,
@@ -199,6 +206,10 @@ impl App {
     async fn lend<T>(&mut self, during: impl FnOnce() -> T) -> io::Result<T> {
         // Its reader thread must be gone before anybody else reads keys; dropping it wakes and ends it.
         self.input = None;
+        // The bell that woke it still rings where nobody was asleep; the next reader would hear it together with a key, and miss the key.
+        if crossterm::event::poll(Duration::ZERO)? {
+            tracing::debug!("a key came while the terminal was being lent");
+        }
         // The editor may take minutes; the other tasks must not wait for it.
         let result = tokio::task::block_in_place(|| self.screen.lend(during))?;
         let (width, height) = self.screen.size()?;

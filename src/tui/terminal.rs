@@ -1,5 +1,6 @@
 //! The terminal: taken over, given back whatever happens, written to in one piece per frame.
 
+use super::input::Answer;
 use super::model::Model;
 use super::screen;
 use super::theme::Shade;
@@ -160,6 +161,12 @@ pub(super) async fn gone() {
     }
 }
 
+/// Whether an error says that there is no terminal any more: writing finds out before anybody tells.
+pub(super) fn is_gone(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    matches!(Errno::from_io_error(error), Some(Errno::IO | Errno::PIPE | Errno::NXIO))
+}
+
 /// Gives the terminal back and leaves a report in `dir` when this thread panics. Other threads' panics are the runtime's to catch: they
 /// are written down too, but the screen goes on.
 pub(super) fn on_panic(dir: PathBuf) {
@@ -187,7 +194,7 @@ pub(super) fn on_panic(dir: PathBuf) {
 }
 
 /// What the terminal says its background is, and what was typed meanwhile. Asks in raw mode, before anybody else reads keys.
-pub(super) fn background() -> io::Result<(Option<Shade>, Vec<u8>)> {
+pub(super) fn background() -> io::Result<(Option<Shade>, Typed)> {
     enable_raw_mode()?;
     // The second question is one that every terminal answers, so that one which does not know the first costs no waiting.
     send(b"\x1b]11;?\x1b\\\x1b[c")?;
@@ -234,19 +241,27 @@ fn part(hex: &str) -> Option<f32> {
 }
 
 /// What is not an answer: everything outside escape sequences.
-fn typed(heard: &[u8]) -> Vec<u8> {
-    let mut out = Vec::new();
-    let mut bytes = heard.iter().copied().peekable();
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Typed {
+    pub(super) bytes: Vec<u8>,
+    /// The answer that had begun and not ended.
+    pub(super) cut: Option<Answer>,
+}
+
+fn typed(heard: &[u8]) -> Typed {
+    let mut out = Typed::default();
+    let mut bytes = heard.iter().copied();
     while let Some(byte) = bytes.next() {
         if byte != 0x1b {
-            out.push(byte);
+            out.bytes.push(byte);
             continue;
         }
-        match bytes.next() {
-            Some(b']') => while bytes.next().is_some_and(|b| b != 0x07 && b != b'\\') {},
-            Some(b'[') => while bytes.next().is_some_and(|b| !(0x40..=0x7e).contains(&b)) {},
-            _ => {}
-        }
+        let (answer, is_end): (_, fn(u8) -> bool) = match bytes.next() {
+            Some(b']') => (Answer::Colour, |b| b == 0x07 || b == b'\\'),
+            Some(b'[') => (Answer::Attributes, |b| (0x40..=0x7e).contains(&b)),
+            _ => continue,
+        };
+        out.cut = if bytes.any(is_end) { None } else { Some(answer) };
     }
     out
 }
@@ -267,7 +282,11 @@ mod tests {
     fn typing_ahead_is_not_lost_and_answers_are_not_typing() {
         let heard = b"j\x1b]11;rgb:0000/0000/0000\x1b\\n\x1b[?62;4cx";
         assert!(answered(heard));
-        assert_eq!(typed(heard), b"jnx");
+        assert_eq!(typed(heard), Typed { bytes: b"jnx".to_vec(), cut: None });
+        let half = b"j\x1b]11;rgb:0000/00";
+        assert_eq!(typed(half), Typed { bytes: b"j".to_vec(), cut: Some(Answer::Colour) });
+        let half = b"\x1b]11;rgb:00/00/00\x07n\x1b[?62;";
+        assert_eq!(typed(half), Typed { bytes: b"n".to_vec(), cut: Some(Answer::Attributes) });
         assert!(!answered(b"\x1b]11;rgb:0000/0000/0000\x1b\\"));
     }
 }

@@ -117,7 +117,7 @@ async fn fill(engine: &Engine, random: &mut Random) -> Result<(), Refusal> {
     }
     for id in ids.iter().step_by(100) {
         let Ok(content) = NoteText::parse("use the ledger instead, see the export tool") else { continue };
-        submit(Command::AddNote { feedback: id.clone(), content }).await?;
+        submit(Command::AddNote { feedback: id.clone(), content, public: false }).await?;
     }
     ids.truncate(BATCH * 7 / 10);
     submit(Command::SetReviewed { feedback: ids, reviewed: true }).await?;

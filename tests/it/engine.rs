@@ -44,7 +44,11 @@ async fn notes_and_reviews_change_what_a_filter_finds() {
     let t = TestEngine::open().await;
     let id = record(&t.engine, needed("export as csv")).await;
     let other = record(&t.engine, needed("something else")).await;
-    let note = Command::AddNote { feedback: id.clone(), content: NoteText::parse("needs Zebra streaming").unwrap() };
+    let note = Command::AddNote {
+        feedback: id.clone(),
+        content: NoteText::parse("needs Zebra streaming").unwrap(),
+        public: false,
+    };
     t.engine.submit(new_command_id(), me(), note).await.unwrap();
     let review = Command::SetReviewed { feedback: vec![other.clone()], reviewed: true };
     t.engine.submit(new_command_id(), me(), review).await.unwrap();

@@ -9,7 +9,6 @@ mod architecture;
 mod cli;
 mod drafting;
 mod dropin;
-mod dropin_texts;
 mod engine;
 mod faults;
 mod http;

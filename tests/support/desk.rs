@@ -9,6 +9,7 @@ use patchwork::domain::feedback::{Feedback, NewFeedback};
 use patchwork::domain::filter::{Filter, Sort};
 use patchwork::domain::id::{CommandId, DraftId, FeedbackId, NoteId};
 use patchwork::domain::note::Note;
+use patchwork::domain::server::Server;
 use patchwork::domain::time::{MINUTE, Millis};
 use patchwork::protocol::read::{
     Count, Detail, DraftDetail, Facets, Page, PageRequest, Position, RankedFile, Row, Snapshot, Stats,
@@ -25,6 +26,8 @@ const NOW: Millis = Millis(NOON);
 pub struct Desk {
     pub reports: Vec<Detail>,
     pub runs: Vec<DraftDetail>,
+    /// As the engine would give them: the one heard last first.
+    pub servers: Vec<Server>,
     seq: i64,
     log: Vec<Event>,
     /// What every command is answered with, instead of being done.
@@ -57,7 +60,7 @@ impl Desk {
         let detail = self.detail_mut(report).unwrap();
         let id = NoteId::trusted(format!("{report}-note-{}", detail.notes.len()));
         let (at, author, content) = (NOW.minus(minutes * MINUTE), "ada".to_owned(), content.to_owned());
-        detail.notes.push(Note { id, feedback_id: report.clone(), at, author, content });
+        detail.notes.push(Note { id, feedback_id: report.clone(), at, author, content, public: false });
         detail.feedback.note_count += 1;
     }
 
@@ -150,6 +153,7 @@ impl Desk {
             }
             Effect::ReadDraft(id) => Answer::Draft { result: Ok(self.run_mut(&id).clone()), id },
             Effect::ReadStats => Answer::Stats(Ok(self.stats())),
+            Effect::ReadServers => Answer::Servers(Ok(self.servers.clone())),
             Effect::ReadFacets => Answer::Facets(Ok(self.facets())),
             Effect::Submit { id, command } => return self.submit(id, command),
             Effect::Watch { after } => {
@@ -192,8 +196,9 @@ impl Desk {
                 }
                 Made::Nothing
             }
-            Command::AddNote { feedback, content } => {
+            Command::AddNote { feedback, content, public } => {
                 self.note(&feedback, 0, content.as_str());
+                self.detail_mut(&feedback).unwrap().notes.last_mut().unwrap().public = public;
                 news.push(self.about_report(EventKind::NoteAdded, &feedback));
                 Made::Note(NoteId::trusted("n"))
             }
@@ -213,7 +218,9 @@ impl Desk {
                 news.push(self.about_run(EventKind::DraftCancelled, "", &draft));
                 Made::Draft(draft)
             }
-            other @ (Command::RecordFeedback { .. } | Command::SaveSettings { .. }) => {
+            other @ (Command::RecordFeedback { .. }
+            | Command::RecordHeartbeat { .. }
+            | Command::SaveSettings { .. }) => {
                 panic!("the screen never sends {other:?}")
             }
         };

@@ -1,7 +1,9 @@
-//! Helpers of the integration tests: an engine in a directory of its own, and builders; the real binary and Python.
+//! Helpers of the integration tests: an engine in a directory of its own, and builders; the real binary, and servers in other languages.
 
 pub mod python;
 pub mod running;
+pub mod servers;
+pub mod toolchain;
 
 pub mod program;
 

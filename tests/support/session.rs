@@ -84,6 +84,7 @@ impl Session {
             Effect::ReadFeedback(id) => Answer::Feedback { result: engine.feedback(&id).await, id },
             Effect::ReadDraft(id) => Answer::Draft { result: engine.draft(&id).await, id },
             Effect::ReadStats => Answer::Stats(engine.stats().await),
+            Effect::ReadServers => Answer::Servers(engine.servers().await),
             Effect::ReadFacets => Answer::Facets(engine.facets().await),
             Effect::Submit { id, command } => {
                 let actor = Actor::new(Door::Tui, "ada");

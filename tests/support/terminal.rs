@@ -35,7 +35,7 @@ impl Background {
             Self::Light => b"\x1b]11;rgb:ffff/ffff/f0f0\x1b\\\x1b[?62;22c",
             Self::Unknown => b"\x1b[?62;22c",
             Self::Silent => b"",
-            Self::Half => b"\x1b]11;rgb:1111/1r",
+            Self::Half => b"\x1b]11;rgb:1111/1",
         }
     }
 }
@@ -70,7 +70,7 @@ pub struct Terminal {
     writer: Arc<Mutex<Box<dyn Write + Send>>>,
     master: Box<dyn MasterPty + Send>,
     /// Kept open, so that the modes of the terminal can be looked at when the program is gone.
-    slave: Box<dyn SlavePty + Send>,
+    _slave: Box<dyn SlavePty + Send>,
     reader: JoinHandle<()>,
     ended: Receiver<ExitStatus>,
     pid: Pid,
@@ -136,7 +136,7 @@ impl Terminal {
         let (tell, ended) = channel();
         // Nobody listens when the test is over first.
         std::thread::spawn(move || drop(tell.send(child.wait().unwrap())));
-        Self { shared, writer, master: pair.master, slave: pair.slave, reader, ended, pid, before }
+        Self { shared, writer, master: pair.master, _slave: pair.slave, reader, ended, pid, before }
     }
 
     pub fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -298,9 +298,8 @@ fn read(
         let mut chunk = [0; 16 * 1024];
         loop {
             let n = match from.read(&mut chunk) {
-                Ok(0) => return,
                 Err(e) if e.kind() == ErrorKind::Interrupted => continue,
-                Err(_) => return,
+                Ok(0) | Err(_) => return,
                 Ok(n) => n,
             };
             let mut seen = shared.seen.lock().unwrap();

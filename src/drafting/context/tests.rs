@@ -39,6 +39,7 @@ fn report(fields: &Value, notes: &[&str]) -> Detail {
         at: Millis(0),
         author: String::new(),
         content: (*content).to_owned(),
+        public: false,
     };
     let feedback = Feedback {
         id: id.clone(),

@@ -101,8 +101,9 @@ impl Page<'_> {
     fn note(&mut self, note: &Note, now: Millis) {
         let author =
             if note.author.is_empty() { String::new() } else { format!(" by {}", text::clipped(&note.author, 40)) };
+        let what = if note.public { "Public answer" } else { "Note" };
         self.lines.push(Line::default());
-        self.lines.push(Line::styled(format!("✎ Note{author}, {}", age::age(now, note.at)), self.theme.note));
+        self.lines.push(Line::styled(format!("✎ {what}{author}, {}", age::age(now, note.at)), self.theme.note));
         self.body(note.content.trim_end(), self.theme.text);
     }
 }

@@ -1,6 +1,7 @@
 //! Where everything is, as a pure function of the model: drawing, scrolling and the mouse ask the same one.
 
 use super::super::model::{DraftsFocus, Focus, Model, View};
+use super::super::servers::ServersFocus;
 use super::run_panel;
 use ratatui::layout::Rect;
 
@@ -34,7 +35,7 @@ pub fn of(model: &Model) -> Layout {
     let Split { list, rule, side } = split(body, in_side(model));
     let mut layout = Layout { header, body, rule, footer, ..Layout::default() };
     match model.view {
-        View::Drafts => (layout.rows, layout.text) = (list, side),
+        View::Drafts | View::Servers => (layout.rows, layout.text) = (list, side),
         View::Inbox => {
             (layout.bar, layout.rows) = cut_top(list, bar_height(model));
             let panel = panel_height(model, side);
@@ -49,6 +50,7 @@ fn in_side(model: &Model) -> bool {
     match (model.view, &model.inbox.focus) {
         (View::Inbox, Focus::Detail | Focus::Note(_)) => true,
         (View::Inbox, Focus::List | Focus::Filter(_)) => false,
+        (View::Servers, _) => model.servers.focus == ServersFocus::Server,
         (View::Drafts, _) => model.drafts.focus == DraftsFocus::Run,
     }
 }

@@ -12,7 +12,9 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, model: &Model, editor: &NoteEdi
         return;
     }
     let width = usize::from(area.width);
-    let title = if editor.saving.is_some() { "─ Note: saving … " } else { "─ Note " };
+    let what = if editor.public { "Public answer" } else { "Note" };
+    let saving = if editor.saving.is_some() { ": saving …" } else { "" };
+    let title = format!("─ {what}{saving} ");
     let rule = format!("{title}{}", "─".repeat(width.saturating_sub(title.chars().count())));
     let top = Rect { height: 1, ..area };
     frame.render_widget(Paragraph::new(Line::styled(fit::cut(&rule, width), model.theme.note)), top);

@@ -2,7 +2,7 @@
 
 use super::super::message::{Answer, Effect};
 use super::super::model::{Ingest, Loading, Model, Mood, Pending, Read};
-use super::{drafts, list, note, triage};
+use super::{drafts, list, note, servers, triage};
 use crate::domain::id::CommandId;
 use crate::protocol::{Receipt, Refusal};
 
@@ -58,6 +58,7 @@ pub(super) fn answer(model: &mut Model, answer: Answer, out: &mut Vec<Effect>) {
                 super::filter::offer(model);
             }
         }
+        Answer::Servers(result) => servers::answered(model, result, out),
         Answer::Submitted { id, result } => submitted(model, &id, result, out),
         Answer::Edited { feedback, result } => note::edited(model, feedback, result, out),
         Answer::Opened { link, result } => opened(model, link, result, out),
@@ -77,6 +78,7 @@ fn failed(model: &mut Model, refusal: &Refusal) {
 /// Asking again at once would be a loop at full speed: the next key does it.
 fn unread(model: &mut Model, refusal: &Refusal) {
     model.reads_fail = true;
+    model.early.clear();
     model.say(Mood::Bad, format!("Could not be read: {refusal}"));
 }
 

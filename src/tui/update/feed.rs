@@ -3,7 +3,7 @@
 use super::super::message::Effect;
 use super::super::mirror::changes_counts;
 use super::super::model::{Model, Mood, Read};
-use super::list;
+use super::{list, servers};
 use crate::domain::draft::{Draft, DraftState};
 use crate::protocol::{Event, EventKind, Progress, Signal};
 
@@ -30,6 +30,7 @@ fn happened(model: &mut Model, event: &Event, out: &mut Vec<Effect>) {
     if changes_counts(event) {
         read_stats(model, out);
     }
+    servers::happened(model, event, out);
     if let Some(draft) = &event.draft {
         draft_moved(model, event, draft);
     }
@@ -65,7 +66,8 @@ fn draft_moved(model: &mut Model, event: &Event, draft: &Draft) {
         | EventKind::FeedbackReviewed
         | EventKind::NoteAdded
         | EventKind::DraftQueued
-        | EventKind::SettingsSaved => {}
+        | EventKind::SettingsSaved
+        | EventKind::ServerChanged => {}
     }
 }
 

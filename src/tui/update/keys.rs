@@ -3,8 +3,11 @@
 use super::super::action::{Action, Context};
 use super::super::message::Effect;
 use super::super::model::{Focus, Model, Overlay, Question, View};
-use super::{drafts, filter, list, note, triage};
+use super::{drafts, filter, list, note, servers, triage};
 use crossterm::event::{KeyEvent, KeyEventKind};
+
+/// Keys that are kept for a list that is still being read.
+const EARLY: usize = 64;
 
 /// Lines of a step of the half-page keys when nobody knows the pane's height.
 const HELP_STEP: usize = 8;
@@ -13,9 +16,16 @@ pub(super) fn key(model: &mut Model, key: KeyEvent, out: &mut Vec<Effect>) {
     if key.kind == KeyEventKind::Release {
         return;
     }
+    let action = model.keymap.action(model.context(), key);
+    if is_early(model, action) {
+        if model.early.len() < EARLY {
+            model.early.push(key);
+        }
+        return;
+    }
     model.status = None;
     model.reads_fail = false;
-    match model.keymap.action(model.context(), key) {
+    match action {
         Some(action) => act(model, action, out),
         None => match &model.inbox.focus {
             Focus::Note(_) => note::typed(model, key, out),
@@ -25,12 +35,40 @@ pub(super) fn key(model: &mut Model, key: KeyEvent, out: &mut Vec<Effect>) {
     }
 }
 
+/// Whether a key is about a list that is still being read, or was typed behind one that is. It is pressed when the list is there.
+fn is_early(model: &Model, action: Option<Action>) -> bool {
+    if model.ready || model.reads_fail {
+        return false;
+    }
+    let about_the_list = matches!(model.context(), Context::List | Context::Detail);
+    match action {
+        Some(Action::Interrupt | Action::Suspend) => false,
+        Some(
+            Action::Quit
+            | Action::Help
+            | Action::Theme
+            | Action::Inbox
+            | Action::Drafts
+            | Action::Servers
+            | Action::NextView,
+        ) => !model.early.is_empty(),
+        Some(_) | None => about_the_list,
+    }
+}
+
 /// Pasted text is text, never keys: outside an editor it is refused, so that a slip of the clipboard can't review fifty reports.
 pub(super) fn paste(model: &mut Model, text: &str, out: &mut Vec<Effect>) {
     match model.context() {
         Context::Note => note::pasted(model, text, out),
         Context::Filter => filter::pasted(model, text, out),
-        Context::List | Context::Detail | Context::Drafts | Context::Run | Context::Help | Context::Confirm => {
+        Context::List
+        | Context::Detail
+        | Context::Drafts
+        | Context::Run
+        | Context::Servers
+        | Context::Server
+        | Context::Help
+        | Context::Confirm => {
             let hint = format!(
                 "Pasted text has no place here: {} writes a note, {} a filter",
                 model.keymap.key(Action::Note),
@@ -52,12 +90,12 @@ fn act(model: &mut Model, action: Action, out: &mut Vec<Effect>) {
         Action::Theme => model.theme = model.theme.other(),
         Action::Inbox => model.view = View::Inbox,
         Action::Drafts => model.view = View::Drafts,
-        Action::NextView => {
-            model.view = match model.view {
-                View::Inbox => View::Drafts,
-                View::Drafts => View::Inbox,
-            }
-        }
+        Action::Servers => servers::show(model, out),
+        Action::NextView => match model.view {
+            View::Inbox => model.view = View::Drafts,
+            View::Drafts => servers::show(model, out),
+            View::Servers => model.view = View::Inbox,
+        },
         Action::Down => step(model, 1, out),
         Action::Up => step(model, -1, out),
         Action::HalfPageDown => half_page(model, 1, out),
@@ -78,6 +116,7 @@ fn act(model: &mut Model, action: Action, out: &mut Vec<Effect>) {
         Action::NoteInEditor => note::edit_outside(model, out),
         Action::SaveNote => note::save(model, out),
         Action::LeaveNote => note::leave(model),
+        Action::PublicNote => note::toggle_public(model),
         Action::Draft => drafts::start(model, false, out),
         Action::Redraft => drafts::start(model, true, out),
         Action::Cancel => drafts::cancel(model, out),
@@ -106,6 +145,8 @@ pub(super) fn step(model: &mut Model, by: isize, out: &mut Vec<Effect>) {
         Context::Detail | Context::Note => scroll(&mut model.inbox.scroll, by),
         Context::Drafts => drafts::step(model, by),
         Context::Run => drafts::scroll(model, by),
+        Context::Servers => servers::step(model, by),
+        Context::Server => servers::scroll(model, by),
         Context::Help => scroll_help(model, by),
         Context::Confirm => {}
     }
@@ -126,8 +167,8 @@ fn scroll_help(model: &mut Model, by: isize) {
 fn half_page(model: &mut Model, direction: isize, out: &mut Vec<Effect>) {
     let layout = model.layout();
     let height = match model.context() {
-        Context::List | Context::Drafts | Context::Filter => usize::from(layout.rows.height),
-        Context::Detail | Context::Run | Context::Note => usize::from(layout.text.height),
+        Context::List | Context::Drafts | Context::Servers | Context::Filter => usize::from(layout.rows.height),
+        Context::Detail | Context::Run | Context::Server | Context::Note => usize::from(layout.text.height),
         Context::Help | Context::Confirm => 2 * HELP_STEP,
     };
     let by = isize::try_from((height / 2).max(1)).unwrap_or(1);
@@ -143,6 +184,9 @@ fn edge(model: &mut Model, top: bool, out: &mut Vec<Effect>) {
         (Context::Drafts, top) => drafts::edge(model, top),
         (Context::Run, true) => drafts::scroll(model, isize::MIN),
         (Context::Run, false) => drafts::scroll(model, isize::MAX),
+        (Context::Servers, top) => servers::edge(model, top),
+        (Context::Server, true) => servers::scroll(model, isize::MIN),
+        (Context::Server, false) => servers::scroll(model, isize::MAX),
         (Context::Help, true) => scroll_help(model, isize::MIN),
         (Context::Help, false) => scroll_help(model, isize::MAX),
         (Context::Confirm, _) => {}
@@ -154,6 +198,7 @@ fn open(model: &mut Model) {
         View::Inbox if model.row().is_some() => model.inbox.focus = Focus::Detail,
         View::Inbox => {}
         View::Drafts => drafts::open(model),
+        View::Servers => servers::open(model),
     }
 }
 
@@ -162,7 +207,8 @@ fn back(model: &mut Model) {
         Context::Detail => model.inbox.focus = Focus::List,
         Context::List => model.inbox.marked.clear(),
         Context::Run => model.drafts.focus = super::super::model::DraftsFocus::List,
-        Context::Drafts => model.view = View::Inbox,
+        Context::Server => model.servers.focus = super::super::servers::ServersFocus::List,
+        Context::Drafts | Context::Servers => model.view = View::Inbox,
         Context::Note | Context::Filter | Context::Help | Context::Confirm => {}
     }
 }

@@ -40,6 +40,9 @@ pub(super) fn began(model: &mut Model, snapshot: Snapshot, filter: Filter, out: 
         model.watching = true;
         out.push(Effect::Watch { after: seq });
     }
+    for key in std::mem::take(&mut model.early) {
+        super::keys::key(model, key, out);
+    }
 }
 
 /// Reads the list anew, from its beginning or its end.

@@ -1,6 +1,6 @@
 //! `update(model, message) → effects`: everything the screen does, without doing it. No I/O, no clock, no await.
 //!
-//! A key becomes an [`Action`](super::action::Action) here and goes to the part that answers for it. After every message [`settle`] puts the
+//! A key becomes an [`Action`](super::action::Action) here and goes to the part that answers for it. After every message `settle` puts the
 //! cursor back inside the list, asks for what is about to be seen, and lays out the text that is.
 
 mod answers;
@@ -11,6 +11,7 @@ mod keys;
 mod list;
 mod mouse;
 mod note;
+mod servers;
 mod settle;
 mod triage;
 mod useful;

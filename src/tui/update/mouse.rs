@@ -2,7 +2,8 @@
 
 use super::super::message::Effect;
 use super::super::model::{DraftsFocus, Focus, Model, View};
-use super::{drafts, keys, list};
+use super::super::servers::ServersFocus;
+use super::{drafts, keys, list, servers};
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Position;
 
@@ -35,6 +36,8 @@ fn wheel(model: &mut Model, at: Position, by: isize, out: &mut Vec<Effect>) {
         View::Inbox => keys::scroll(&mut model.inbox.scroll, by),
         View::Drafts if layout.rows.contains(at) => drafts::step(model, by),
         View::Drafts => drafts::scroll(model, by),
+        View::Servers if layout.rows.contains(at) => servers::step(model, by),
+        View::Servers => servers::scroll(model, by),
     }
 }
 
@@ -62,6 +65,14 @@ fn click(model: &mut Model, at: Position) {
             }
         }
         View::Drafts if layout.text.contains(at) => drafts::open(model),
-        View::Inbox | View::Drafts => {}
+        View::Servers if layout.rows.contains(at) => {
+            let row = model.servers.offset + row;
+            if row < model.servers.list.len() {
+                model.servers.focus = ServersFocus::List;
+                servers::select(model, row);
+            }
+        }
+        View::Servers if layout.text.contains(at) => servers::open(model),
+        View::Inbox | View::Drafts | View::Servers => {}
     }
 }

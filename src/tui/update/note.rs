@@ -22,7 +22,7 @@ fn open(model: &mut Model, report: FeedbackId, text: &str) {
     area.move_cursor(CursorMove::Bottom);
     area.move_cursor(CursorMove::End);
     let from_detail = matches!(model.inbox.focus, Focus::Detail);
-    model.inbox.focus = Focus::Note(Box::new(NoteEditor { report, area, saving: None, from_detail }));
+    model.inbox.focus = Focus::Note(Box::new(NoteEditor { report, area, saving: None, public: false, from_detail }));
 }
 
 fn editor(model: &mut Model) -> Option<&mut NoteEditor> {
@@ -44,6 +44,18 @@ pub(super) fn pasted(model: &mut Model, pasted: &str, out: &mut Vec<Effect>) {
     // A terminal's paste may carry escapes; a note is text.
     editor.area.insert_str(text::block(pasted));
     keep(model, out);
+}
+
+/// Marks the note as an answer for agents, or not. Every note begins as one for developers.
+pub(super) fn toggle_public(model: &mut Model) {
+    let Some(editor) = editor(model).filter(|e| e.saving.is_none()) else { return };
+    editor.public = !editor.public;
+    let said = if editor.public {
+        "A public answer: agents that report the same gap will read it"
+    } else {
+        "A note for developers: no agent will read it"
+    };
+    model.say(Mood::Plain, said);
 }
 
 fn keep(model: &mut Model, out: &mut Vec<Effect>) {
@@ -73,21 +85,21 @@ pub(super) fn leave(model: &mut Model) {
 
 pub(super) fn save(model: &mut Model, out: &mut Vec<Effect>) {
     let Some(editor) = editor(model).filter(|e| e.saving.is_none()) else { return };
-    let report = editor.report.clone();
+    let (report, public) = (editor.report.clone(), editor.public);
     let content = match NoteText::parse(editor.area.lines().join("\n")) {
         Ok(content) => content,
         Err(e) => return model.say(Mood::Bad, format!("Not saved: {e}")),
     };
-    let id = submit(model, report, content, out);
+    let id = submit(model, report, content, public, out);
     if let Some(editor) = self::editor(model) {
         editor.saving = Some(id);
     }
 }
 
-fn submit(model: &mut Model, report: FeedbackId, content: NoteText, out: &mut Vec<Effect>) -> CommandId {
+fn submit(model: &mut Model, report: FeedbackId, content: NoteText, public: bool, out: &mut Vec<Effect>) -> CommandId {
     let id = model.command_id();
     model.pending.insert(id.clone(), Pending::Note { report: report.clone() });
-    out.push(Effect::Submit { id: id.clone(), command: Command::AddNote { feedback: report, content } });
+    out.push(Effect::Submit { id: id.clone(), command: Command::AddNote { feedback: report, content, public } });
     id
 }
 
@@ -130,7 +142,7 @@ pub(super) fn edited(model: &mut Model, feedback: FeedbackId, result: Result<Str
     match NoteText::parse(text.clone()) {
         Ok(content) => {
             remember(model, feedback.clone(), text, out);
-            submit(model, feedback, content, out);
+            submit(model, feedback, content, false, out);
         }
         Err(e) if text.trim().is_empty() => model.say(Mood::Plain, format!("No note: {e}")),
         Err(e) => {

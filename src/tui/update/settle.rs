@@ -4,7 +4,7 @@ use super::super::message::Effect;
 use super::super::model::{DetailKey, Model, Overlay, RunKey, View};
 use super::super::screen;
 use super::super::widget::{age, pane};
-use super::list;
+use super::{list, servers};
 use crate::domain::time::{Millis, SECOND};
 
 /// Labels are brought up to date at multiples of this: one is at most so late.
@@ -21,6 +21,7 @@ pub(super) fn settle(model: &mut Model, out: &mut Vec<Effect>) {
     lay_out_detail(model);
     lay_out_run(model);
     drafts_in_view(model);
+    servers::settle(model, out);
     help_in_view(model);
 }
 
@@ -171,6 +172,7 @@ pub fn next_tick(model: &Model) -> Option<Millis> {
             let drafts = model.mirror.drafts().iter().skip(model.drafts.offset).take(height);
             drafts.map(|d| age::next_change(model.now, d.created_at)).min()
         }
+        View::Servers => servers::next_change(model),
     };
     // Reports that came within seconds of each other change their labels in one frame.
     due.map(|due| Millis((due.0 / LABELS + 1) * LABELS))

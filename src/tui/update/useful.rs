@@ -6,10 +6,11 @@ use super::triage;
 
 /// Judged by what the action needs, so it is true for whatever has the keys.
 pub fn useful(model: &Model, action: Action) -> bool {
-    let row = model.row();
+    let row = model.row().filter(|_| model.view != View::Servers);
     let draft = match model.view {
         View::Inbox => row.and_then(|r| model.mirror.draft_of(&r.id)),
         View::Drafts => model.selected_draft(),
+        View::Servers => None,
     };
     match action {
         Action::Cancel => draft.is_some_and(|d| !d.state.is_over()),
@@ -21,7 +22,9 @@ pub fn useful(model: &Model, action: Action) -> bool {
         Action::Open => match model.view {
             View::Inbox => row.is_some(),
             View::Drafts => draft.is_some(),
+            View::Servers => model.selected_server().is_some(),
         },
+        Action::PublicNote => matches!(&model.inbox.focus, Focus::Note(editor) if editor.saving.is_none()),
         Action::SaveNote => matches!(&model.inbox.focus, Focus::Note(editor) if is_to_be_saved(editor)),
         Action::AcceptFilter => matches!(&model.inbox.focus, Focus::Filter(input) if input.error.is_none()),
         Action::Complete => matches!(&model.inbox.focus, Focus::Filter(input) if can_go_on(input)),

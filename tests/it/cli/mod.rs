@@ -1,12 +1,14 @@
 //! The command line: the real binary, each test in a `PATCHWORK_HOME` of its own.
 
 mod arguments;
+mod channel;
 mod config;
 mod doctor;
 mod draft;
 mod faults;
 mod hostile;
 mod reading;
+mod servers;
 mod terminal;
 mod writing;
 

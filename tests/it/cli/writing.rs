@@ -116,3 +116,15 @@ fn a_running_server_shows_at_once_what_a_command_wrote() {
     });
     assert_eq!((&over_http["reviewed"], &over_http["notes"][0]["content"]), (&json!(true), &json!("beside the owner")));
 }
+
+#[test]
+fn a_public_note_says_so_where_it_is_shown() {
+    let home = Home::new();
+    let all = three(&home);
+    home.ok(&["note", &all[0], "--public", "use list_invoices"]);
+    home.ok(&["note", &all[0], "between us"]);
+    let shown = home.ok(&["show", &all[0]]);
+    assert!(shown.contains("Public answer by ada") && shown.contains("Note by ada"), "{shown}");
+    let notes = home.json(&["show", &all[0], "--json"])["notes"].clone();
+    assert_eq!((&notes[0]["public"], notes[1].get("public")), (&json!(true), None), "{notes}");
+}

@@ -188,6 +188,7 @@ fn add_note(job: &mut Job, content: &str) {
         at: Millis(1_790_000_000_000),
         author: "Ada".into(),
         content: content.into(),
+        public: false,
     });
 }
 

@@ -1,5 +1,6 @@
 //! The HTTP door over a real engine in a temporary directory; without sockets, but for `sockets`.
 
+mod answers;
 mod bodies;
 mod draft;
 mod events;
@@ -8,6 +9,7 @@ mod routes;
 mod security;
 mod settings;
 mod sockets;
+mod v1;
 
 use crate::support::TestEngine;
 use axum::Router;

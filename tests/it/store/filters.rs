@@ -78,7 +78,7 @@ proptest! {
             for (json, note, reviewed) in reports {
                 let id = record(&t.engine, json).await;
                 if let Some(note) = note {
-                    let add = Command::AddNote { feedback: id.clone(), content: NoteText::parse(note).unwrap() };
+                    let add = Command::AddNote { feedback: id.clone(), content: NoteText::parse(note).unwrap(), public: false };
                     t.engine.submit(new_command_id(), me(), add).await.unwrap();
                 }
                 let review = Command::SetReviewed { feedback: vec![id], reviewed };

@@ -35,7 +35,10 @@ async fn fill(engine: &Engine) {
     let id = |i: usize| FeedbackId::trusted(format!("report-{i}"));
     for i in (0..REPORTS).step_by(100) {
         let content = NoteText::parse("a marmot says so").unwrap();
-        engine.submit(new_command_id(), me(), Command::AddNote { feedback: id(i), content }).await.unwrap();
+        engine
+            .submit(new_command_id(), me(), Command::AddNote { feedback: id(i), content, public: false })
+            .await
+            .unwrap();
     }
     for (range, reviewed) in [(0..REPORTS - 40, true), (0..3, false), (1..2, true), (1..2, true)] {
         let review = Command::SetReviewed { feedback: range.map(id).collect(), reviewed };

@@ -4,6 +4,7 @@ mod damaged;
 mod filters;
 mod many;
 pub(crate) mod original;
+mod schema;
 
 use crate::support::{TestEngine, command_id, me, options, record, report};
 use patchwork::domain::filter::Filter;

@@ -1,28 +1,18 @@
 //! Whatever happens, and whenever it is heard of: a mirror that follows the log ends where a new one begins.
 //!
-//! Histories are made on a real engine, drafts through a second handle on its file. Events are read and heard late, in pieces and
+//! Histories are made on a real engine ([`super::history`]). Events are read and heard late, in pieces and
 //! twice; pages are asked for, read and placed at any moment between. Both the row an event carries and the page a request
 //! finds may thus be older or newer than what the mirror knows.
 
-use crate::support::{NOON, TestEngine, me, record, report};
-use patchwork::domain::draft::{DraftState, DrafterKind, Published, Stage, TargetKind};
+use super::history::{NOW, Op, World, op};
 use patchwork::domain::filter::Filter;
-use patchwork::domain::id::{DraftId, FeedbackId};
-use patchwork::domain::note::NoteText;
-use patchwork::domain::time::Millis;
-use patchwork::engine::new_command_id;
-use patchwork::protocol::read::{Page, PageRequest, Row, Snapshot};
-use patchwork::protocol::{Command, Event, Seq};
-use patchwork::store::{Change, NewDraft, Options, Store, StoreError, Tail, Write};
+use patchwork::protocol::read::{Page, PageRequest, Row};
+use patchwork::protocol::{Event, Seq};
 use patchwork::tui::mirror::{Mirror, PAGE, Side};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
-use serde_json::json;
 use std::collections::VecDeque;
 
-const NOW: Millis = Millis(NOON);
-const SERVERS: [&str; 4] = ["billing", "docs", "Billing", "  two  spaces\tand a tab "];
-const GAPS: [&str; 3] = ["missing_tool", "wrong_format", "strange"];
 const FILTERS: &[&str] = &[
     "",
     "sort:oldest",
@@ -36,37 +26,6 @@ const FILTERS: &[&str] = &[
     "-zebra sort:oldest",
     "tool:get.item",
 ];
-
-/// What somebody does. Numbers pick one of what is there.
-#[derive(Debug, Clone)]
-enum Op {
-    Record {
-        server: usize,
-        gap: usize,
-        zebra: bool,
-    },
-    Review {
-        report: usize,
-        reviewed: bool,
-    },
-    Note {
-        report: usize,
-        zebra: bool,
-    },
-    Draft {
-        report: usize,
-    },
-    /// The next stage, or publishing after the last.
-    Move {
-        draft: usize,
-    },
-    Fail {
-        draft: usize,
-    },
-    Cancel {
-        draft: usize,
-    },
-}
 
 /// What happens next, to the data or to the mirror.
 #[derive(Debug, Clone)]
@@ -90,18 +49,6 @@ enum Step {
     Place,
 }
 
-fn op() -> impl Strategy<Value = Op> {
-    prop_oneof![
-        4 => (0..4_usize, 0..3_usize, any::<bool>()).prop_map(|(server, gap, zebra)| Op::Record { server, gap, zebra }),
-        4 => (0..99_usize, any::<bool>()).prop_map(|(report, reviewed)| Op::Review { report, reviewed }),
-        2 => (0..99_usize, any::<bool>()).prop_map(|(report, zebra)| Op::Note { report, zebra }),
-        2 => (0..99_usize).prop_map(|report| Op::Draft { report }),
-        5 => (0..99_usize).prop_map(|draft| Op::Move { draft }),
-        1 => (0..99_usize).prop_map(|draft| Op::Fail { draft }),
-        1 => (0..99_usize).prop_map(|draft| Op::Cancel { draft }),
-    ]
-}
-
 fn step() -> impl Strategy<Value = Step> {
     let side = prop::sample::select(&[Side::Start, Side::End, Side::Above, Side::Below][..]);
     prop_oneof![
@@ -113,152 +60,6 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::Look),
         2 => Just(Step::Place),
     ]
-}
-
-/// An engine, and a second handle on its file for what only draft runs do.
-struct World {
-    test: TestEngine,
-    store: Store,
-    reports: Vec<FeedbackId>,
-    drafts: Vec<DraftId>,
-}
-
-impl World {
-    async fn open() -> Self {
-        let test = TestEngine::open().await;
-        let store = Store::open(&Options { path: test.dir.path().join("feedback.db"), now: NOW }).unwrap();
-        Self { test, store, reports: Vec::new(), drafts: Vec::new() }
-    }
-
-    async fn close(self) {
-        self.store.close().await;
-        self.test.engine.close().await;
-    }
-
-    /// Reports of all kinds at once: one commit, however many.
-    async fn fill(&mut self, count: usize) {
-        let ids = (0..count).map(|i| record(&self.test.engine, a_report(i % 4, i % 3, i % 7 == 0)));
-        self.reports = futures::future::join_all(ids).await;
-    }
-
-    async fn act(&mut self, op: &Op) {
-        match *op {
-            Op::Record { server, gap, zebra } => {
-                self.reports.push(record(&self.test.engine, a_report(server, gap, zebra)).await);
-            }
-            Op::Review { report, reviewed } => {
-                let Some(id) = pick(&self.reports, report) else { return };
-                self.submit(Command::SetReviewed { feedback: vec![id], reviewed }).await;
-            }
-            Op::Note { report, zebra } => {
-                let Some(feedback) = pick(&self.reports, report) else { return };
-                let content = NoteText::parse(if zebra { "a zebra" } else { "a note" }).unwrap();
-                self.submit(Command::AddNote { feedback, content }).await;
-            }
-            Op::Draft { report } => self.draft(report).await,
-            Op::Move { draft } => self.advance(draft).await,
-            Op::Fail { draft } => {
-                self.change(draft, |draft| Change::FailDraft { draft, reason: "no luck".into() }).await;
-            }
-            Op::Cancel { draft } => self.change(draft, |draft| Change::CancelDraft { draft }).await,
-        }
-    }
-
-    async fn submit(&self, command: Command) {
-        self.test.engine.submit(new_command_id(), me(), command).await.unwrap();
-    }
-
-    async fn draft(&mut self, report: usize) {
-        let Some(feedback) = pick(&self.reports, report) else { return };
-        let id = DraftId::trusted(format!("draft-{}", self.drafts.len()));
-        let new = NewDraft {
-            id: id.clone(),
-            feedback,
-            force: true,
-            drafter: DrafterKind::Command,
-            model: "sh".into(),
-            target: TargetKind::Local,
-        };
-        if self.write(Change::InsertDraft(new)).await {
-            self.drafts.push(id);
-        }
-    }
-
-    async fn advance(&self, draft: usize) {
-        let Some(id) = pick(&self.drafts, draft) else { return };
-        let before = self.test.engine.draft(&id).await.unwrap().draft.state;
-        let to = match before {
-            DraftState::Queued => DraftState::Running { stage: Stage::Checkout },
-            DraftState::Running { stage } => match stage.next() {
-                Some(stage) => DraftState::Running { stage },
-                None => DraftState::Published {
-                    published: Published {
-                        branch: "patchwork/x".into(),
-                        commit: "c0ffee".into(),
-                        pr_url: String::new(),
-                        repository: "/r".into(),
-                    },
-                },
-            },
-            DraftState::Published { .. } | DraftState::Failed { .. } | DraftState::Cancelled { .. } => return,
-        };
-        assert!(self.write(Change::MoveDraft { draft: id, to }).await);
-    }
-
-    async fn change(&self, draft: usize, change: impl Fn(DraftId) -> Change) {
-        if let Some(id) = pick(&self.drafts, draft) {
-            self.write(change(id)).await;
-        }
-    }
-
-    /// False when it does not fit what is there, which is no fault of a random history.
-    async fn write(&self, change: Change) -> bool {
-        let write = Write { command: None, actor: me(), at: NOW, change };
-        match self.store.write(write).await {
-            Ok(_) => true,
-            Err(StoreError::Conflict(_)) => false,
-            Err(e) => panic!("{e}"),
-        }
-    }
-
-    async fn snapshot(&self, filter: &Filter) -> Snapshot {
-        self.test.engine.snapshot(PageRequest::first(filter.clone(), PAGE)).await.unwrap()
-    }
-
-    async fn tail(&self, after: Seq) -> Vec<Event> {
-        match self.store.tail(after).await.unwrap() {
-            Tail::Events(events) => events,
-            Tail::Pruned => panic!("nothing is pruned here"),
-        }
-    }
-
-    /// The whole list.
-    async fn list(&self, filter: &Filter) -> Vec<Row> {
-        let mut request = PageRequest::first(filter.clone(), PAGE);
-        let mut rows = Vec::new();
-        loop {
-            let page = self.test.engine.page(request.clone()).await.unwrap();
-            rows.extend(page.rows);
-            let Some(next) = page.next else { return rows };
-            request.after = Some(next);
-        }
-    }
-}
-
-fn a_report(server: usize, gap: usize, zebra: bool) -> serde_json::Value {
-    let needed = match (zebra, server) {
-        (true, _) => "a zebra crossing".to_owned(),
-        (false, 0) => "  a bridge\n".to_owned(),
-        (false, 1) => format!("\u{1b}[31m{}", "日本".repeat(400)),
-        (false, 2) => "\u{1d165}".repeat(1_500),
-        (false, _) => format!("{}x", "a\u{301}".repeat(5_000)),
-    };
-    json!({"what_i_needed": needed, "what_i_tried": "t", "server_name": SERVERS[server], "gap_type": GAPS[gap],
-        "tools_available": if gap == 0 { json!(["get.item"]) } else { json!([]) }})
-}
-
-fn pick<T: Clone>(of: &[T], at: usize) -> Option<T> {
-    if of.is_empty() { None } else { Some(of[at % of.len()].clone()) }
 }
 
 /// A page on its way.
@@ -316,7 +117,7 @@ impl Follower {
 
     async fn look(&mut self, world: &World) {
         if let Some(asked) = &mut self.asked {
-            let page = world.test.engine.page(asked.request.clone()).await.unwrap();
+            let page = world.engine().page(asked.request.clone()).await.unwrap();
             asked.found.get_or_insert(page);
         }
     }
@@ -405,7 +206,7 @@ async fn follow(already: usize, before: &[Op], steps: &[Step], filter: &str) -> 
     }
     // The engine that writes last brings the index up to date; until then a search may miss what is new.
     world.act(&Op::Record { server: 0, gap: 0, zebra: true }).await;
-    world.test.engine.until_indexed().await;
+    world.engine().until_indexed().await;
     follower.catch_up(&world).await;
     let result = same(&follower, &world).await;
     world.close().await;
@@ -455,7 +256,7 @@ async fn a_page_older_than_what_was_heard_brings_nothing_back() {
     follower.ask(Side::Start);
     follower.look(&world).await;
     world.act(&Op::Review { report: 1, reviewed: true }).await;
-    world.submit(report_of_billing()).await;
+    world.act(&Op::Record { server: 0, gap: 0, zebra: false }).await;
     follower.fetch(&world).await;
     follower.hear(usize::MAX, false);
     let heard = follower.mirror.rows().to_vec();
@@ -463,8 +264,4 @@ async fn a_page_older_than_what_was_heard_brings_nothing_back() {
     follower.place();
     assert_eq!(follower.mirror.rows(), heard);
     world.close().await;
-}
-
-fn report_of_billing() -> Command {
-    report(a_report(0, 0, false))
 }

@@ -1,5 +1,8 @@
 //! The screen: its copy of the data, what it shows, and whole sessions at the keyboard.
 
 mod convergence;
+mod hints;
+mod history;
 mod screens;
+mod servers;
 mod sessions;

@@ -151,7 +151,7 @@ impl World {
     }
 
     pub async fn note(&self, id: &FeedbackId, text: &str) {
-        let note = Command::AddNote { feedback: id.clone(), content: NoteText::parse(text).unwrap() };
+        let note = Command::AddNote { feedback: id.clone(), content: NoteText::parse(text).unwrap(), public: false };
         self.engine.submit(new_command_id(), me(), note).await.unwrap();
     }
 

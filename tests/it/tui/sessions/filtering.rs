@@ -192,21 +192,3 @@ fn only_the_newest_question_is_answered() {
     }
     assert_eq!(ids(&s), ["r2"]);
 }
-
-#[test]
-fn a_filter_typed_before_the_first_snapshot_is_the_one_that_is_asked_for() {
-    let mut desk = desk();
-    let mut scene = crate::support::scene::Scene::new(80, 24);
-    let first = std::mem::take(&mut scene.begun);
-    scene.key("/");
-    let second = scene.type_text("docs");
-    let Some(Effect::Begin { request, .. }) = second.last() else { panic!("a new beginning, not {second:?}") };
-    assert_eq!(request.filter.source, "docs is:unreviewed");
-    for effect in first.into_iter().chain(second) {
-        for message in desk.carry_out(effect) {
-            scene.send(message);
-        }
-    }
-    assert_eq!(scene.selected().unwrap(), "r2");
-    assert_eq!(scene.model.mirror.rows().len(), 1);
-}

@@ -2,6 +2,7 @@
 
 mod arrivals;
 mod disorder;
+mod early;
 mod failures;
 mod filtering;
 mod notes;
@@ -25,7 +26,7 @@ async fn record_named(engine: &Engine, ids: &[&str]) {
 }
 
 /// A screen over reports `a`, `b`, … recorded in this order, so that the last one stands at the top.
-async fn session(ids: &[&str]) -> Session {
+pub(super) async fn session(ids: &[&str]) -> Session {
     let test = TestEngine::open().await;
     record_named(&test.engine, ids).await;
     Session::open(80, 24, test).await

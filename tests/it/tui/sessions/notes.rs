@@ -164,3 +164,22 @@ fn clicks_and_the_wheel_leave_the_note_alone() {
     s.type_text("!").keys("ctrl-s");
     assert_eq!(s.desk.detail(&FeedbackId::trusted("r3")).unwrap().notes[0].content, "about gamma!");
 }
+
+#[tokio::test]
+async fn ctrl_p_makes_the_note_an_answer_for_agents_and_back() {
+    let mut s = session(&["a"]).await;
+    s.keys("n").await;
+    s.type_text("use list").await;
+    assert!(s.scene.shows("─ Note ─"), "{}", s.scene.text());
+    s.keys("ctrl-p").await;
+    assert!(s.scene.shows("─ Public answer ─"), "{}", s.scene.text());
+    s.keys("ctrl-p ctrl-s").await;
+    s.keys("n").await;
+    assert!(s.scene.shows("─ Note ─"), "every note begins private");
+    s.type_text("for agents").await;
+    s.keys("ctrl-p ctrl-s").await;
+    let notes = s.test.engine.feedback(&FeedbackId::trusted("a")).await.unwrap().notes;
+    let kept: Vec<_> = notes.iter().map(|n| (n.content.as_str(), n.public)).collect();
+    assert_eq!(kept, [("use list", false), ("for agents", true)]);
+    assert!(s.scene.shows("Public answer by ada"), "{}", s.scene.text());
+}

@@ -1,20 +1,21 @@
 //! Changes, and how each becomes rows and events inside the writer's transaction.
 
+mod drafts;
+
 use super::artifacts::ArtifactName;
 use super::counts::{self, Kind};
 use super::error::StoreError;
 use super::log::{self, Entry};
-use super::reads;
 use super::rows::opt;
+use super::servers;
 use crate::domain::draft::{DraftState, DrafterKind, Stage, TargetKind, Usage};
 use crate::domain::feedback::{Report, Resolution};
 use crate::domain::id::{CommandId, DraftId, FeedbackId, NoteId};
+use crate::domain::server::Heartbeat;
 use crate::domain::time::Millis;
 use crate::protocol::{Actor, EventKind, Made, Seq};
 use rusqlite::{Connection, OptionalExtension, params};
-
-/// Longest log of a run that is kept, in characters.
-const MAX_LOG_CHARS: i64 = 1_000_000;
+use std::collections::BTreeMap;
 
 /// One change with its sender.
 #[derive(Debug)]
@@ -43,11 +44,13 @@ pub enum Change {
     InsertFeedback {
         id: FeedbackId,
         report: Box<Report>,
+        reviewed: bool,
     },
     InsertNote {
         id: NoteId,
         feedback: FeedbackId,
         content: String,
+        public: bool,
     },
     SetReviewed {
         feedback: Vec<FeedbackId>,
@@ -88,6 +91,8 @@ pub enum Change {
         draft: DraftId,
         usage: Usage,
     },
+    /// Changes a row in place; an event only where it brings news.
+    RecordHeartbeat(Box<Heartbeat>),
     PutSettings(Vec<(&'static str, String)>),
     /// Shortens the log: entries before `before`, as long as `keep` stay.
     PruneLog {
@@ -113,8 +118,8 @@ pub(super) fn apply(tx: &Connection, write: &Write) -> Result<Written, StoreErro
     }
     let w = Writing { tx, write };
     match &write.change {
-        Change::InsertFeedback { id, report } => w.insert_feedback(id, report),
-        Change::InsertNote { id, feedback, content } => w.insert_note(id, feedback, content),
+        Change::InsertFeedback { id, report, reviewed } => w.insert_feedback(id, report, *reviewed),
+        Change::InsertNote { id, feedback, content, public } => w.insert_note(id, feedback, content, *public),
         Change::SetReviewed { feedback, reviewed } => w.set_reviewed(feedback, *reviewed),
         Change::InsertDraft(new) => w.insert_draft(new),
         Change::MoveDraft { draft, to } => w.move_draft(draft, to),
@@ -127,6 +132,7 @@ pub(super) fn apply(tx: &Connection, write: &Write) -> Result<Written, StoreErro
             reason: reason.clone(),
         }),
         Change::SetUsage { draft, usage } => w.set_usage(draft, *usage),
+        Change::RecordHeartbeat(beat) => w.record_heartbeat(beat),
         Change::PutSettings(pairs) => w.put_settings(pairs),
         Change::PruneLog { before, keep } => {
             log::prune(tx, *before, *keep)?;
@@ -174,13 +180,7 @@ impl Writing<'_> {
         n.ok_or_else(|| StoreError::NotFound { what: "report", id: id.to_string() })
     }
 
-    fn draft_n(&self, id: &DraftId) -> Result<i64, StoreError> {
-        let mut select = self.tx.prepare_cached("SELECT n FROM drafts WHERE id = ?1")?;
-        let n = select.query_row([id.as_str()], |r| r.get(0)).optional()?;
-        n.ok_or_else(|| StoreError::NotFound { what: "draft", id: id.to_string() })
-    }
-
-    fn insert_feedback(&self, id: &FeedbackId, r: &Report) -> Result<Written, StoreError> {
+    fn insert_feedback(&self, id: &FeedbackId, r: &Report, reviewed: bool) -> Result<Written, StoreError> {
         let made = Made::Feedback(id.clone());
         let tools = serde_json::to_string(&r.tools_available).map_err(|e| StoreError::Stored(e.to_string()))?;
         let extra = serde_json::to_string(&r.extra).map_err(|e| StoreError::Stored(e.to_string()))?;
@@ -189,8 +189,8 @@ impl Writing<'_> {
             .prepare_cached(
                 "INSERT INTO feedback (id, received_at, server_name, gap_type, gap_type_raw, resolution, resolution_raw,
                      has_suggestion, client_type, agent_model, session_id, what_i_needed, what_i_tried, suggestion, user_goal,
-                     tools_available, extra)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
+                     tools_available, extra, reviewed)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
                  ON CONFLICT (id) DO NOTHING",
             )?
             .execute(params![
@@ -211,6 +211,7 @@ impl Writing<'_> {
                 r.user_goal,
                 tools,
                 extra,
+                reviewed,
             ])?;
         if inserted == 0 {
             return Ok(Written { seq: log::newest(self.tx)?, made, replayed: true });
@@ -220,12 +221,20 @@ impl Writing<'_> {
         Ok(Written { seq, made, replayed: false })
     }
 
-    fn insert_note(&self, id: &NoteId, feedback: &FeedbackId, content: &str) -> Result<Written, StoreError> {
+    fn insert_note(
+        &self,
+        id: &NoteId,
+        feedback: &FeedbackId,
+        content: &str,
+        public: bool,
+    ) -> Result<Written, StoreError> {
         let n = self.feedback_n(feedback)?;
         let made = Made::Note(id.clone());
         self.tx
-            .prepare_cached("INSERT INTO notes (id, feedback_n, at, author, content) VALUES (?1, ?2, ?3, ?4, ?5)")?
-            .execute(params![id.as_str(), n, self.write.at.0, self.write.actor.name, content])?;
+            .prepare_cached(
+                "INSERT INTO notes (id, feedback_n, at, author, content, public) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?
+            .execute(params![id.as_str(), n, self.write.at.0, self.write.actor.name, content, public])?;
         self.tx.prepare_cached("UPDATE feedback SET note_count = note_count + 1 WHERE n = ?1")?.execute([n])?;
         let seq = self.event(EventKind::NoteAdded, &made, (Some(n), None), "")?;
         Ok(Written { seq, made, replayed: false })
@@ -233,20 +242,20 @@ impl Writing<'_> {
 
     fn set_reviewed(&self, ids: &[FeedbackId], reviewed: bool) -> Result<Written, StoreError> {
         let mut last = None;
-        let mut all = 0;
+        let mut servers: BTreeMap<String, i64> = BTreeMap::new();
         for id in ids {
             let n = self.feedback_n(id)?;
-            let changed = self
-                .tx
-                .prepare_cached("UPDATE feedback SET reviewed = ?2 WHERE n = ?1 AND reviewed <> ?2")?
-                .execute(params![n, reviewed])?;
-            all += changed as i64;
-            if changed > 0 {
+            let sql = "UPDATE feedback SET reviewed = ?2 WHERE n = ?1 AND reviewed <> ?2 RETURNING server_name";
+            let changed: Option<String> =
+                self.tx.prepare_cached(sql)?.query_row(params![n, reviewed], |r| r.get(0)).optional()?;
+            if let Some(server) = changed {
+                *servers.entry(server).or_default() += if reviewed { -1 } else { 1 };
                 last = Some(self.event(EventKind::FeedbackReviewed, &Made::Nothing, (Some(n), None), "")?);
             }
         }
-        if all > 0 {
-            counts::add(self.tx, Kind::Unreviewed, "", if reviewed { -all } else { all })?;
+        for (server, more) in &servers {
+            counts::add(self.tx, Kind::Unreviewed, "", *more)?;
+            counts::add(self.tx, Kind::ServerUnreviewed, server, *more)?;
         }
         match last {
             Some(seq) => Ok(Written { seq, made: Made::Nothing, replayed: false }),
@@ -254,142 +263,12 @@ impl Writing<'_> {
         }
     }
 
-    fn insert_draft(&self, new: &NewDraft) -> Result<Written, StoreError> {
-        let feedback_n = self.feedback_n(&new.feedback)?;
-        let active = "SELECT count(*) FROM drafts WHERE feedback_n = ?1 AND state IN ('queued', 'running')";
-        if self.tx.query_row(active, [feedback_n], |r| r.get::<_, i64>(0))? > 0 {
-            return Err(StoreError::Conflict(
-                "a draft of this report is running: wait for it, or cancel it first".into(),
-            ));
+    fn record_heartbeat(&self, beat: &Heartbeat) -> Result<Written, StoreError> {
+        if !servers::record(self.tx, beat, self.write.at)? {
+            return self.nothing();
         }
-        let drafted: bool =
-            self.tx.query_row("SELECT drafted FROM feedback WHERE n = ?1", [feedback_n], |r| r.get(0))?;
-        if drafted && !new.force {
-            return Err(StoreError::Conflict(
-                "this report has a draft already: ask for a re-draft to make another (`D` on the screen, `--again`, `force=true`)".into(),
-            ));
-        }
-        let made = Made::Draft(new.id.clone());
-        self.tx.execute(
-            "INSERT INTO drafts (id, feedback_n, number, state, drafter, model, target, created_at, updated_at)
-             VALUES (?1, ?2, (SELECT count(*) + 1 FROM drafts WHERE feedback_n = ?2), 'queued', ?3, ?4, ?5, ?6, ?6)",
-            params![new.id.as_str(), feedback_n, new.drafter.as_str(), new.model, new.target.as_str(), self.write.at.0],
-        )?;
-        let n = self.tx.last_insert_rowid();
-        let seq = self.event(EventKind::DraftQueued, &made, (None, Some(n)), "")?;
-        Ok(Written { seq, made, replayed: false })
-    }
-
-    fn move_draft(&self, id: &DraftId, to: &DraftState) -> Result<Written, StoreError> {
-        let n = self.draft_n(id)?;
-        let Some(draft) = reads::draft_by_number(self.tx, n)? else {
-            return Err(StoreError::NotFound { what: "draft", id: id.to_string() });
-        };
-        if !draft.state.may_become(to) {
-            let (from, to) = (draft.state.word(), to.word());
-            return Err(StoreError::Conflict(format!("this draft is {from} and can't become {to}")));
-        }
-        self.store_state(n, to)?;
-        if let DraftState::Running { stage } = draft.state {
-            self.tx.execute(
-                "UPDATE draft_stages SET ended_at = ?3 WHERE draft_n = ?1 AND stage = ?2",
-                params![n, stage.as_str(), self.write.at.0],
-            )?;
-            self.event(EventKind::DraftStageDone, &Made::Nothing, (None, Some(n)), stage.as_str())?;
-        }
-        let seq = match to {
-            DraftState::Queued => return self.nothing(),
-            DraftState::Running { stage } => {
-                self.tx.execute(
-                    "INSERT INTO draft_stages (draft_n, stage, started_at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
-                    params![n, stage.as_str(), self.write.at.0],
-                )?;
-                self.event(EventKind::DraftStageStarted, &Made::Nothing, (None, Some(n)), stage.as_str())?
-            }
-            DraftState::Published { published } => {
-                let feedback_n: i64 =
-                    self.tx.query_row("SELECT feedback_n FROM drafts WHERE n = ?1", [n], |r| r.get(0))?;
-                self.tx.execute(
-                    "UPDATE feedback SET drafted = 1, pr_url = ?2 WHERE n = ?1",
-                    params![feedback_n, published.pr_url],
-                )?;
-                self.event(EventKind::DraftPublished, &Made::Nothing, (Some(feedback_n), Some(n)), "")?
-            }
-            DraftState::Failed { reason, .. } => {
-                self.event(EventKind::DraftFailed, &Made::Nothing, (None, Some(n)), reason)?
-            }
-            DraftState::Cancelled { .. } => {
-                self.event(EventKind::DraftCancelled, &Made::Nothing, (None, Some(n)), "")?
-            }
-        };
-        Ok(Written { seq, made: Made::Draft(id.clone()), replayed: false })
-    }
-
-    fn store_state(&self, n: i64, to: &DraftState) -> Result<(), StoreError> {
-        let reason = match to {
-            DraftState::Failed { reason, .. } => reason.as_str(),
-            DraftState::Queued
-            | DraftState::Running { .. }
-            | DraftState::Published { .. }
-            | DraftState::Cancelled { .. } => "",
-        };
-        self.tx.execute(
-            "UPDATE drafts SET state = ?2, stage = ?3, reason = ?4, updated_at = ?5 WHERE n = ?1",
-            params![n, to.word(), to.stage().map(Stage::as_str), reason, self.write.at.0],
-        )?;
-        if let DraftState::Published { published: p } = to {
-            self.tx.execute(
-                "UPDATE drafts SET branch = ?2, commit_id = ?3, pr_url = ?4, repository = ?5 WHERE n = ?1",
-                params![n, p.branch, p.commit, p.pr_url, p.repository],
-            )?;
-        }
-        Ok(())
-    }
-
-    fn add_detail(&self, id: &DraftId, stage: Stage, line: &str) -> Result<Written, StoreError> {
-        let n = self.draft_n(id)?;
-        self.tx.execute(
-            "UPDATE draft_stages SET details = json_insert(details, '$[#]', ?3) WHERE draft_n = ?1 AND stage = ?2",
-            params![n, stage.as_str(), line],
-        )?;
-        let seq = self.event(EventKind::DraftDetailAdded, &Made::Nothing, (None, Some(n)), line)?;
+        let seq = self.event(EventKind::ServerChanged, &Made::Nothing, (None, None), &beat.server_name)?;
         Ok(Written { seq, made: Made::Nothing, replayed: false })
-    }
-
-    fn save_artifact(&self, id: &DraftId, name: ArtifactName, content: &str) -> Result<Written, StoreError> {
-        let n = self.draft_n(id)?;
-        self.tx.execute(
-            "INSERT INTO draft_artifacts (draft_n, name, content) VALUES (?1, ?2, ?3)
-             ON CONFLICT (draft_n, name) DO UPDATE SET content = excluded.content",
-            params![n, name.as_str(), content],
-        )?;
-        self.nothing()
-    }
-
-    fn append_log(&self, id: &DraftId, text: &str) -> Result<Written, StoreError> {
-        let n = self.draft_n(id)?;
-        self.tx.execute(
-            "INSERT INTO draft_artifacts (draft_n, name, content) VALUES (?1, 'log', ?2)
-             ON CONFLICT (draft_n, name) DO UPDATE SET content = substr(content || excluded.content, -?3)",
-            params![n, text, MAX_LOG_CHARS],
-        )?;
-        self.nothing()
-    }
-
-    /// Moves a run to an end that depends on the stage it is in, decided inside the transaction.
-    fn end_draft(&self, id: &DraftId, end: impl Fn(Option<Stage>) -> DraftState) -> Result<Written, StoreError> {
-        let n = self.draft_n(id)?;
-        let stage = reads::draft_by_number(self.tx, n)?.and_then(|draft| draft.state.stage());
-        self.move_draft(id, &end(stage))
-    }
-
-    fn set_usage(&self, id: &DraftId, usage: Usage) -> Result<Written, StoreError> {
-        let n = self.draft_n(id)?;
-        self.tx.execute(
-            "UPDATE drafts SET input_tokens = ?2, output_tokens = ?3, cached_tokens = ?4 WHERE n = ?1",
-            params![n, usage.input_tokens, usage.output_tokens, usage.cached_tokens],
-        )?;
-        self.nothing()
     }
 
     fn put_settings(&self, pairs: &[(&'static str, String)]) -> Result<Written, StoreError> {

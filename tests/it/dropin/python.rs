@@ -1,0 +1,82 @@
+//! The Python drop-in, on every class that the SDKs of that language have for servers.
+
+use super::matrix::{Http, Row, rows};
+use crate::support::servers::Language::Python;
+
+const SESSIONS: Http = Http { modern: false, sessions: true };
+const BOTH: Http = Http { modern: true, sessions: true };
+
+rows! {
+    mcp_2: Row {
+        language: Python,
+        listed: ["mcp 2.x", "2.3.0", "MCPServer"],
+        line: "mcp2",
+        server: "server_mcp2",
+        sdk: "mcp 2.3.0",
+        modern: true,
+        http: Some(BOTH),
+    },
+    mcp_2_low_level: Row {
+        language: Python,
+        listed: ["mcp 2.x", "2.3.0", "low-level Server"],
+        line: "mcp2",
+        server: "server_mcp2_lowlevel",
+        sdk: "mcp 2.3.0",
+        modern: true,
+        http: Some(BOTH),
+    },
+    mcp_1: Row {
+        language: Python,
+        listed: ["mcp 1.x", "1.30.0", "FastMCP"],
+        line: "mcp1",
+        server: "server_mcp1",
+        sdk: "mcp 1.30.0",
+        modern: false,
+        http: Some(SESSIONS),
+    },
+    mcp_1_low_level: Row {
+        language: Python,
+        listed: ["mcp 1.x", "1.30.0", "low-level Server"],
+        line: "mcp1",
+        server: "server_mcp1_lowlevel",
+        sdk: "mcp 1.30.0",
+        modern: false,
+        http: Some(SESSIONS),
+    },
+    fastmcp_4: Row {
+        language: Python,
+        listed: ["fastmcp 4.x", "4.1.2", "FastMCP"],
+        line: "fastmcp4",
+        server: "server_fastmcp",
+        sdk: "fastmcp 4.1.2",
+        modern: true,
+        http: Some(BOTH),
+    },
+    fastmcp_3: Row {
+        language: Python,
+        listed: ["fastmcp 3.x", "3.4.10", "FastMCP"],
+        line: "fastmcp3",
+        server: "server_fastmcp",
+        sdk: "fastmcp 3.4.10",
+        modern: false,
+        http: Some(SESSIONS),
+    },
+    fastmcp_2: Row {
+        language: Python,
+        listed: ["fastmcp 2.x", "2.14.7", "FastMCP"],
+        line: "fastmcp2",
+        server: "server_fastmcp",
+        sdk: "fastmcp 2.14.7",
+        modern: false,
+        http: Some(SESSIONS),
+    },
+    plain_functions: Row {
+        language: Python,
+        listed: ["none (plain functions)", "", "stdio only"],
+        line: "mcp2",
+        server: "server_plain",
+        sdk: "none",
+        modern: false,
+        http: None,
+    },
+}
