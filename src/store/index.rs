@@ -1,7 +1,7 @@
 //! The search index, a consumer of the event log.
 //!
-//! Splitting texts into words costs many times what storing them costs, so a report is answered first and indexed right after: at once when
-//! nothing is waiting, otherwise a few at a time between commits, and the rest when the rush is over. How far it has come
+//! Splitting texts into words costs many times what storing them costs, so a report is answered first and indexed right after: milliseconds
+//! later when nobody else is writing, otherwise a few at a time between commits, and the rest when the rush is over. How far it has come
 //! is stored in the same transaction, so a crash loses nothing: the next start goes on from there.
 
 use super::error::StoreError;
@@ -10,9 +10,9 @@ use super::rows;
 use crate::protocol::Seq;
 use rusqlite::{Connection, params};
 
-/// Reports indexed in one go when nothing else is waiting.
+/// Most reports indexed in one go when nobody is writing.
 pub(super) const IDLE_SLICE: i64 = 256;
-/// Reports indexed with a commit while more are waiting: about a millisecond.
+/// Reports indexed in one go when somebody may be waiting: about a millisecond.
 pub(super) const BUSY_SLICE: i64 = 16;
 
 /// How far a position may lag behind the log when nothing between them needs indexing: storing it costs a commit.

@@ -8,10 +8,11 @@ use crate::domain::time::Millis;
 use crate::protocol::Seq;
 use rusqlite::{Connection, TransactionBehavior};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, RecvTimeoutError, TrySendError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, oneshot, watch};
 
 /// Writes that may wait for the writer. When it is full the sender is told to come back ([`StoreError::QueueFull`]).
 const QUEUE: usize = 4096;
@@ -23,6 +24,11 @@ const READERS: usize = 4;
 const INDEX_PATIENCE: Duration = Duration::from_millis(50);
 /// Under load the index gets one small slice at most this often.
 const BUSY_INDEX_EVERY: Duration = Duration::from_millis(20);
+/// Nobody has written for this long: there may be time for the index. Clients that wait for their answers send again sooner.
+const IDLE_AFTER: Duration = Duration::from_millis(3);
+/// A commit is worth waiting for those who were answered just now, for this part of the time that it takes, and never longer.
+const LINGER_PART: u32 = 4;
+const LINGER_MOST: Duration = Duration::from_millis(2);
 
 /// Where and when a store is opened.
 #[derive(Debug, Clone)]
@@ -46,7 +52,7 @@ pub struct Store {
 struct Inner {
     path: PathBuf,
     database_id: String,
-    queue: Mutex<Option<mpsc::Sender<Job>>>,
+    queue: Mutex<Option<mpsc::SyncSender<Job>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
     bell: watch::Sender<Seq>,
     indexed: watch::Receiver<Seq>,
@@ -80,7 +86,7 @@ impl Store {
         let version = open::data_version(&foreign)?;
         let (bell, _) = watch::channel(newest);
         let (indexed_tx, indexed) = watch::channel(Seq(index::position(&conn)?));
-        let (queue, jobs) = mpsc::channel(QUEUE);
+        let (queue, jobs) = mpsc::sync_channel(QUEUE);
         let writer = Writer { conn, jobs, bell: bell.clone(), indexed: indexed_tx, last_slice: Instant::now() };
         let thread = std::thread::Builder::new()
             .name("patchwork-writer".into())
@@ -120,8 +126,8 @@ impl Store {
         let (done, answer) = oneshot::channel();
         let queue = lock(&self.inner.queue).clone().ok_or(StoreError::Closed)?;
         queue.try_send(Job { write, done }).map_err(|e| match e {
-            mpsc::error::TrySendError::Full(_) => StoreError::QueueFull,
-            mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
+            TrySendError::Full(_) => StoreError::QueueFull,
+            TrySendError::Disconnected(_) => StoreError::Closed,
         })?;
         drop(queue);
         answer.await.map_err(|_| StoreError::Closed)?
@@ -226,21 +232,34 @@ struct Writer {
 
 impl Writer {
     fn run(mut self) {
-        let mut batch = Vec::with_capacity(BATCH);
-        // A crash may have left something unindexed.
-        let mut behind = true;
+        // How much to index when nothing is waiting: a little first, because somebody may come, and more with time. None when
+        // nothing is left. A crash may have left something.
+        let mut to_index = Some(index::BUSY_SLICE);
+        let mut pause = Duration::ZERO;
         loop {
-            while behind && self.jobs.is_empty() && !self.jobs.is_closed() {
-                behind = !matches!(self.index_idle(), Indexed::All);
+            let next = match to_index {
+                Some(_) => self.jobs.recv_timeout(pause),
+                None => self.jobs.recv().map_err(RecvTimeoutError::from),
+            };
+            match (next, to_index) {
+                (Ok(job), _) => {
+                    self.commit_all(job, to_index.is_some());
+                    (to_index, pause) = (Some(index::BUSY_SLICE), IDLE_AFTER);
+                }
+                (Err(RecvTimeoutError::Timeout), Some(size)) => {
+                    to_index = match self.index_idle(size) {
+                        Indexed::All => None,
+                        Indexed::Some => Some((size * 2).min(index::IDLE_SLICE)),
+                        Indexed::Locked => Some(size),
+                    };
+                    pause = Duration::ZERO;
+                }
+                (Err(RecvTimeoutError::Timeout), None) => {}
+                (Err(RecvTimeoutError::Disconnected), _) => break,
             }
-            if self.jobs.blocking_recv_many(&mut batch, BATCH) == 0 {
-                break;
-            }
-            self.commit(&mut batch);
-            behind = true;
         }
         // What a lock or a fault keeps from being indexed now, the next start indexes.
-        while let Indexed::Some = self.index_idle() {}
+        while let Indexed::Some = self.index_idle(index::IDLE_SLICE) {}
         // SQLite does this by itself when the last connection closes, but only when it gets the file alone, and then says nothing.
         // Who came to read does not wait for somebody else's lock at its end.
         let patience = self.conn.busy_timeout(INDEX_PATIENCE);
@@ -251,9 +270,45 @@ impl Writer {
         }
     }
 
+    /// Commits for as long as writes come one upon the other. `behind`: the index has something to do.
+    ///
+    /// Clients that send, wait for the answer and send again come in two halves, one writing while the other is answered. So a
+    /// commit waits a moment for those whom the last one has answered: one for all takes hardly longer than one for a half.
+    fn commit_all(&mut self, first: Job, mut behind: bool) {
+        let mut batch = Vec::with_capacity(BATCH);
+        batch.push(first);
+        batch.extend(self.jobs.try_iter().take(BATCH - 1));
+        while !batch.is_empty() {
+            let (begun, answered) = (Instant::now(), batch.len());
+            self.commit(&mut batch, behind);
+            behind = true;
+            let linger = (begun.elapsed() / LINGER_PART).min(LINGER_MOST);
+            self.gather(&mut batch, answered, Instant::now() + linger);
+        }
+    }
+
+    /// Takes what has come meanwhile, and waits until `deadline` for as many more as were answered.
+    fn gather(&mut self, batch: &mut Vec<Job>, answered: usize, deadline: Instant) {
+        batch.extend(self.jobs.try_iter().take(BATCH));
+        let expected = (batch.len() + answered).min(BATCH);
+        while batch.len() < expected {
+            // At an end of the queue the caller commits what there is, and then sees it too.
+            let Ok(job) = self.jobs.recv_timeout(deadline.saturating_duration_since(Instant::now())) else { return };
+            batch.push(job);
+        }
+    }
+
     /// One transaction for everything that was waiting; answers after the commit, or each with the error.
-    fn commit(&mut self, batch: &mut Vec<Job>) {
-        match self.try_commit(batch) {
+    fn commit(&mut self, batch: &mut Vec<Job>, behind: bool) {
+        let slice = behind && self.last_slice.elapsed() >= BUSY_INDEX_EVERY;
+        let result = match self.try_commit(batch, slice) {
+            Err(e) if slice && e != StoreError::Fault(Fault::Locked) => {
+                tracing::debug!(error = %e, "a commit failed; perhaps it is the index that can't be written");
+                self.try_commit(batch, false)
+            }
+            result => result,
+        };
+        match result {
             Ok((answers, newest)) => {
                 ring(&self.bell, newest);
                 for (job, answer) in batch.drain(..).zip(answers) {
@@ -270,8 +325,11 @@ impl Writer {
         }
     }
 
-    fn try_commit(&mut self, batch: &[Job]) -> Result<(Vec<Result<Written, StoreError>>, Seq), StoreError> {
-        let busy = !self.jobs.is_empty() && self.last_slice.elapsed() >= BUSY_INDEX_EVERY;
+    fn try_commit(
+        &mut self,
+        batch: &[Job],
+        slice: bool,
+    ) -> Result<(Vec<Result<Written, StoreError>>, Seq), StoreError> {
         let mut tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut answers = Vec::with_capacity(batch.len());
         let mut tally = Tally::default();
@@ -293,7 +351,7 @@ impl Writer {
             }
         }
         tally.store(&tx)?;
-        if busy {
+        if slice {
             index::slice(&tx, index::BUSY_SLICE)?;
             self.last_slice = Instant::now();
         }
@@ -302,8 +360,9 @@ impl Writer {
         Ok((answers, newest))
     }
 
-    fn index_idle(&mut self) -> Indexed {
-        match self.try_index() {
+    fn index_idle(&mut self, most: i64) -> Indexed {
+        self.last_slice = Instant::now();
+        match self.try_index(most) {
             Ok(slice) => {
                 self.indexed.send_replace(slice.reached);
                 if slice.more { Indexed::Some } else { Indexed::All }
@@ -317,20 +376,20 @@ impl Writer {
     }
 
     /// Waits for a lock only briefly: neither a write nor the end of a process that came to read has to wait for the index.
-    fn try_index(&mut self) -> Result<index::Slice, StoreError> {
+    fn try_index(&mut self, most: i64) -> Result<index::Slice, StoreError> {
         self.conn.busy_timeout(INDEX_PATIENCE)?;
-        let slice = self.index_slice();
+        let slice = self.index_slice(most);
         self.conn.busy_timeout(open::BUSY_TIMEOUT)?;
         slice
     }
 
-    fn index_slice(&mut self) -> Result<index::Slice, StoreError> {
+    fn index_slice(&mut self, most: i64) -> Result<index::Slice, StoreError> {
         // Usually there is nothing to do, and a look needs no lock.
         if let Some(reached) = index::all_done(&self.conn)? {
             return Ok(index::Slice { more: false, reached, wrote: false });
         }
         let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let slice = index::slice(&tx, index::IDLE_SLICE)?;
+        let slice = index::slice(&tx, most)?;
         if slice.wrote {
             tx.commit()?;
         }
