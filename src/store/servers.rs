@@ -85,20 +85,23 @@ pub(super) fn all(conn: &Connection) -> Result<Vec<Server>, StoreError> {
         // The column compares without regard to ASCII case, and so does this.
         found.insert(server.name.to_ascii_lowercase(), server);
     }
-    for (name, reports) in reports(conn)? {
+    let mut newest = BTreeMap::new();
+    for (n, name, reports) in reports(conn)? {
         let key = name.to_ascii_lowercase();
+        newest.insert(key.clone(), n);
         let entry = found.entry(key).or_insert_with(|| Server { name, heartbeat: None, reports });
         entry.reports = reports;
     }
     found.remove(CANARY_SERVER);
-    let mut servers: Vec<Server> = found.into_values().collect();
-    servers.sort_by_key(|server| std::cmp::Reverse(server.last_heard()));
-    Ok(servers)
+    let mut servers: Vec<(String, Server)> = found.into_iter().collect();
+    // Two reports can come in the same millisecond; their numbers still tell which was later.
+    servers.sort_by_key(|(key, server)| std::cmp::Reverse((server.last_heard(), newest.get(key).copied())));
+    Ok(servers.into_iter().map(|(_, server)| server).collect())
 }
 
-/// The stored counts, and the time of each server's last report.
-fn reports(conn: &Connection) -> Result<Vec<(String, Reports)>, StoreError> {
-    let sql = "SELECT c.value, c.count, u.count, f.received_at
+/// The stored counts, and the number and time of each server's last report.
+fn reports(conn: &Connection) -> Result<Vec<(i64, String, Reports)>, StoreError> {
+    let sql = "SELECT c.value, c.count, u.count, f.received_at, f.n
          FROM counts c
          LEFT JOIN counts u ON u.kind = 'server_unreviewed' AND u.value = c.value
          JOIN feedback f ON f.n = (SELECT max(n) FROM feedback INDEXED BY feedback_server WHERE server_name = c.value)
@@ -108,7 +111,7 @@ fn reports(conn: &Connection) -> Result<Vec<(String, Reports)>, StoreError> {
         let unreviewed: Option<i64> = r.get(2)?;
         let reports =
             Reports { total: r.get(1)?, unreviewed: unreviewed.unwrap_or_default(), last: Some(Millis(r.get(3)?)) };
-        Ok((r.get(0)?, reports))
+        Ok((r.get(4)?, r.get(0)?, reports))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -161,3 +161,14 @@ async fn hostile_text_is_stored_as_sent() {
     let page = t.engine.page(PageRequest::first(Filter::default(), 10)).await.unwrap();
     assert!(page.rows[0].headline.chars().all(|c| !c.is_control() && c != '\u{202e}'));
 }
+
+/// Both reports come in the same millisecond of the manual clock; their order is still known.
+#[tokio::test]
+async fn servers_heard_in_the_same_moment_stand_the_latest_first() {
+    let t = TestEngine::open().await;
+    for server in ["zeta", "alpha", "mid"] {
+        record(&t.engine, json!({"what_i_needed": "n", "what_i_tried": "t", "server_name": server})).await;
+    }
+    let servers = t.engine.servers().await.unwrap();
+    assert_eq!(servers.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(), ["mid", "alpha", "zeta"]);
+}
