@@ -22,8 +22,8 @@ pub(super) fn diff(text: &str) -> Result<Diff, Malformed> {
             // What stands behind the last line break.
             break;
         }
-        let names = line.strip_prefix("diff --git ").ok_or_else(|| reader.malformed("a file was expected"))?;
-        files.push(reader.file(names)?);
+        let twice = line.strip_prefix("diff --git ").ok_or_else(|| reader.malformed("a file was expected"))?;
+        files.push(reader.file(twice)?);
     }
     Ok(Diff { files })
 }
@@ -74,7 +74,7 @@ impl<'a> Reader<'a> {
         Malformed { line: self.at, why }
     }
 
-    fn file(&mut self, names: &str) -> Result<FileDiff, Malformed> {
+    fn file(&mut self, twice: &str) -> Result<FileDiff, Malformed> {
         let named = self.at;
         let mut header = Header::default();
         while let Some(line) = self.next_if(|line| !line.is_empty() && !begins(line)) {
@@ -86,7 +86,7 @@ impl<'a> Reader<'a> {
         }
         let path = match &header.to {
             Some(to) => to.clone(),
-            None => both(names).ok_or(Malformed { line: named, why: "the file's name is not one" })?,
+            None => both(twice).ok_or(Malformed { line: named, why: "the file's name is not one" })?,
         };
         let what = match (header.created, header.deleted, header.from) {
             (Some(mode), false, None) => What::Created { mode },
@@ -169,9 +169,9 @@ fn span(text: &str) -> Option<Span> {
 }
 
 /// The name that stands twice in `a/NAME b/NAME`, quoted or not. A name may hold blanks, even ` b/`, so the length decides.
-fn both(names: &str) -> Option<RepoPath> {
-    let half = names.len().checked_sub(1)? / 2;
-    let (old, new) = (names.get(..half)?, names.get(half + 1..)?);
+fn both(twice: &str) -> Option<RepoPath> {
+    let half = twice.len().checked_sub(1)? / 2;
+    let (old, new) = (twice.get(..half)?, twice.get(half + 1..)?);
     let (old, new) = (name(old, "a/")?, name(new, "b/")?);
     (old == new).then_some(new)
 }

@@ -18,10 +18,10 @@ fn written(old: &str, new: &str) -> String {
             |start: usize, end: usize| Span { start: if start == end { start } else { start + 1 }, lines: end - start };
         let before = span(first.old_range().start, last.old_range().end);
         let after = span(first.new_range().start, last.new_range().end);
-        text.push_str(&format!("@@ -{before} +{after} @@\n"));
+        text.extend([format!("@@ -{before} +{after} @@\n")]);
         for change in group.iter().flat_map(|op| diff.iter_changes(op)) {
             let end = if change.value().ends_with('\n') { "" } else { "\n\\ No newline at end of file\n" };
-            text.push_str(&format!("{}{}{end}", change.tag(), change.value()));
+            text.extend([format!("{}{}{end}", change.tag(), change.value())]);
         }
     }
     text
