@@ -22,8 +22,8 @@ pub use load::{ConfigError, Loaded, Mistake, load};
 pub use paths::{NoHome, Paths};
 pub use secrets::{LoadedSecrets, Secrets, SecretsError, SecretsPatch, mask};
 pub use types::{
-    AnthropicConfig, CommandConfig, Config, DraftConfig, GithubConfig, Repository, ServerConfig, Source, ThemeChoice,
-    UiConfig,
+    AnthropicConfig, CommandConfig, CompatibleConfig, Config, DraftConfig, GithubConfig, JsonMode, OpenaiConfig,
+    Repository, ServerConfig, Source, ThemeChoice, TokenLimit, UiConfig,
 };
 pub use value::{BaseUrl, Origin, Within, Written};
 

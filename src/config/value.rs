@@ -2,7 +2,7 @@
 //!
 //! Every type a setting can have implements [`ConfigValue`]; the tables in `file` name a type per key and nothing more.
 
-use super::types::ThemeChoice;
+use super::types::{JsonMode, ThemeChoice, TokenLimit};
 use crate::domain::draft::{DrafterKind, TargetKind};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
@@ -114,6 +114,8 @@ text_value!(Duration, |text| read_duration(text), |v| write_duration(*v));
 text_value!(BaseUrl, |text| Self::parse(text), |v| v.0);
 text_value!(DrafterKind, |text| word(text, Self::from_word, Self::ALL.iter().map(|k| k.as_str())), |v| v.as_str());
 text_value!(TargetKind, |text| word(text, Self::from_word, Self::ALL.iter().map(|k| k.as_str())), |v| v.as_str());
+text_value!(TokenLimit, |text| word(text, Self::from_word, Self::ALL.iter().map(|k| k.as_str())), |v| v.as_str());
+text_value!(JsonMode, |text| word(text, Self::from_word, Self::ALL.iter().map(|k| k.as_str())), |v| v.as_str());
 text_value!(ThemeChoice, |text| word(text, ThemeChoice::from_word, ThemeChoice::WORDS.into_iter()), |v| v.as_str());
 
 impl ConfigValue for bool {

@@ -1,4 +1,4 @@
-//! The drafter `anthropic`: asks a model for the change, judges the answer, and lets it mend the answer once.
+//! The drafters with a model (`anthropic`, `openai`, `openai-compatible`): asks it for the change, judges the answer, and lets it mend the answer once.
 
 use super::answer;
 use super::brief::{self, Brief};
@@ -7,8 +7,8 @@ use super::job::{Artifact, Drafted, Reporter, SavedAnswer, Tools};
 use super::protect::Protected;
 use super::tail::Tail;
 use crate::domain::change::{ChangeSet, Plan, Problem};
-use crate::domain::draft::{Stage, Usage};
-use crate::providers::{Anthropic, Completion, Prompt, ProviderError, Worktree};
+use crate::domain::draft::{DrafterKind, Stage, Usage};
+use crate::providers::{Completion, Model, Prompt, ProviderError, Worktree};
 use std::time::Duration;
 
 /// Most of an unusable answer that the log keeps, in bytes.
@@ -16,7 +16,7 @@ const MAX_LOGGED: usize = 64 * 1024;
 
 /// A conversation with a model about one change.
 pub(super) struct Conversation<'a> {
-    client: Anthropic,
+    model: Model,
     prompt: Prompt,
     reporter: &'a dyn Reporter,
     /// Of all turns so far.
@@ -24,13 +24,15 @@ pub(super) struct Conversation<'a> {
 }
 
 impl<'a> Conversation<'a> {
-    pub(super) fn new(tools: &Tools, brief: &Brief, reporter: &'a dyn Reporter) -> Result<Self, DraftError> {
-        let config = &tools.config.anthropic;
-        let key = tools.secrets.anthropic.clone();
-        let key =
-            key.ok_or_else(|| DraftError::Configuration("The Anthropic key is gone: set ANTHROPIC_API_KEY.".into()))?;
-        let client = Anthropic::new(tools.http.clone(), config, key);
-        Ok(Self { client, prompt: brief.prompt(config.max_output_tokens), reporter, usage: Usage::default() })
+    pub(super) fn new(
+        drafter: DrafterKind,
+        tools: &Tools,
+        brief: &Brief,
+        reporter: &'a dyn Reporter,
+    ) -> Result<Self, DraftError> {
+        let model = Model::of(drafter, tools.http.clone(), &tools.config, &tools.secrets)?;
+        let prompt = brief.prompt(model.max_output_tokens());
+        Ok(Self { model, prompt, reporter, usage: Usage::default() })
     }
 
     /// The model stage: the first answer, unjudged, about the commit `base`.
@@ -89,7 +91,7 @@ impl<'a> Conversation<'a> {
             let seconds = wait.as_secs_f64().ceil();
             reporter.progress(stage, 0, &format!("{why}\nTrying again in {seconds} s …"));
         };
-        let answered = self.client.complete(&self.prompt, &mut on_text, &on_wait).await;
+        let answered = self.model.complete(&self.prompt, &mut on_text, &on_wait).await;
         // A refusal or a cut answer has been paid for as well.
         let used = answered.as_ref().map_or_else(ProviderError::usage, |c| Some(c.usage));
         if let Some(used) = used {

@@ -167,7 +167,9 @@ impl Run<'_> {
         self.report_context(&context).await?;
         self.reporter.stage(Stage::Model).await?;
         let Drafted { title, summary, files, usage } = match self.job.drafter {
-            DrafterKind::Anthropic => self.ask_model(&brief, worktree, answer).await?,
+            DrafterKind::Anthropic | DrafterKind::Openai | DrafterKind::OpenaiCompatible => {
+                self.ask_model(&brief, worktree, answer).await?
+            }
             DrafterKind::Command => self.run_command(&brief, worktree).await?,
         };
         let title = publish::title(&title, &self.job.report.feedback.report.what_i_needed);
@@ -187,12 +189,12 @@ impl Run<'_> {
         worktree: &Worktree,
         answer: Option<SavedAnswer>,
     ) -> Result<Drafted, DraftError> {
-        let mut conversation = Conversation::new(self.tools, brief, self.reporter)?;
+        let mut conversation = Conversation::new(self.job.drafter, self.tools, brief, self.reporter)?;
         let answer = if let Some(answer) = answer {
             self.say("Answered before the run was interrupted".into()).await?;
             conversation.recall(answer)
         } else {
-            let model = &self.tools.config.anthropic.model;
+            let model = self.tools.config.model_of(self.job.drafter);
             self.say(format!("Asking {model} with about {} tokens", brief.tokens())).await?;
             conversation.ask(worktree.base_commit()).await?
         };
