@@ -5,14 +5,15 @@
 //! to the struct in `types` and to `config.example.toml`; the compiler or a test names the one that was forgotten.
 
 use super::load::Mistake;
+use super::price;
 use super::reader::Reader;
 use super::repository::RepositoryFile;
 use super::types::{
-    AnthropicConfig, CommandConfig, CompatibleConfig, Config, DraftConfig, GithubConfig, JsonMode, OpenaiConfig,
+    AnthropicConfig, CommandConfig, CompatibleConfig, Config, DraftConfig, GithubConfig, JsonMode, OpenaiConfig, Price,
     ServerConfig, ThemeChoice, TokenLimit, UiConfig,
 };
 use super::value::{BaseUrl, Becomes, ConfigValue, Origin, Within, Written, quote};
-use crate::domain::draft::{DrafterKind, TargetKind};
+use crate::domain::draft::{Cost, DrafterKind, RedraftKind, TargetKind};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -98,11 +99,23 @@ table! {
     DraftLayer = "draft" => DraftConfig {
         drafter: DrafterKind,
         target: TargetKind,
+        confirm: bool,
+        redraft: RedraftKind,
         parallel: Within<1, 16>,
         context_tokens: Within<1_000, 1_000_000>,
+        lookups: Within<0, 10>,
         protect: Vec<String>,
+        verify_rounds: Within<0, 5>,
+        verify_timeout: Duration,
         commit_author_name: String,
         commit_author_email: String,
+        commit_trailers: Vec<String>,
+        labels: Vec<String>,
+        reviewers: Vec<String>,
+        max_tokens_per_draft: Within<0, { u32::MAX }>,
+        max_tokens_per_day: Within<0, { u32::MAX }>,
+        max_cost_per_draft: Cost,
+        max_cost_per_day: Cost,
     }
 }
 
@@ -134,7 +147,7 @@ table! {
 
 table! {
     /// `[github]`
-    GithubLayer = "github" => GithubConfig { api_url: BaseUrl, server_url: BaseUrl }
+    GithubLayer = "github" => GithubConfig { api_url: BaseUrl, server_url: BaseUrl, poll_interval: Duration }
 }
 
 /// All settings of one source.
@@ -153,10 +166,12 @@ pub struct Layer {
     pub github: GithubLayer,
     /// `[[repository]]`; only the file has them.
     pub repositories: Vec<RepositoryFile>,
+    /// `[[price]]`; only the file has them.
+    pub prices: Vec<Price>,
 }
 
 /// Tables of the file, in the order of the example.
-const TABLES: [&str; 10] = [
+const TABLES: [&str; 11] = [
     "server",
     "database",
     "ui",
@@ -167,6 +182,7 @@ const TABLES: [&str; 10] = [
     "command",
     "github",
     "repository",
+    "price",
 ];
 
 impl Layer {
@@ -196,7 +212,8 @@ impl Layer {
             openai_compatible: CompatibleLayer::read(&mut reader, &root),
             command: CommandLayer::read(&mut reader, &root),
             github: GithubLayer::read(&mut reader, &root),
-            repositories: reader.repositories(&root),
+            repositories: reader.tables(&root, "repository", RepositoryFile::read),
+            prices: reader.tables(&root, "price", price::read),
         };
         let mistakes = reader.into_mistakes();
         if mistakes.is_empty() { Ok(layer) } else { Err(mistakes) }
@@ -219,6 +236,7 @@ impl Layer {
             command: self.command.over(lower.command),
             github: self.github.over(lower.github),
             repositories: if self.repositories.is_empty() { lower.repositories } else { self.repositories },
+            prices: if self.prices.is_empty() { lower.prices } else { self.prices },
         }
     }
 
@@ -237,6 +255,7 @@ impl Layer {
             command: CommandLayer::of(&used.command),
             github: GithubLayer::of(&used.github),
             repositories: Vec::new(),
+            prices: Vec::new(),
         }
     }
 
@@ -252,6 +271,7 @@ impl Layer {
         self.openai_compatible.apply(&mut used.openai_compatible);
         self.command.apply(&mut used.command);
         self.github.apply(&mut used.github);
+        used.prices = self.prices;
         used
     }
 

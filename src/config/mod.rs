@@ -10,6 +10,7 @@ mod example;
 mod file;
 mod load;
 mod paths;
+mod price;
 mod reader;
 mod repository;
 mod secrets;
@@ -22,7 +23,7 @@ pub use load::{ConfigError, Loaded, Mistake, load};
 pub use paths::{NoHome, Paths};
 pub use secrets::{LoadedSecrets, Secrets, SecretsError, SecretsPatch, mask};
 pub use types::{
-    AnthropicConfig, CommandConfig, CompatibleConfig, Config, DraftConfig, GithubConfig, JsonMode, OpenaiConfig,
+    AnthropicConfig, CommandConfig, CompatibleConfig, Config, DraftConfig, GithubConfig, JsonMode, OpenaiConfig, Price,
     Repository, ServerConfig, Source, ThemeChoice, TokenLimit, UiConfig,
 };
 pub use value::{BaseUrl, Origin, Within, Written};

@@ -80,17 +80,20 @@ struct Counts {
 struct InputDetails {
     #[serde(default)]
     cached_tokens: i64,
+    #[serde(default)]
+    cache_write_tokens: i64,
 }
 
 impl Response {
     /// The provider's `input_tokens` has the cached ones in it, as ours has.
     fn usage(&self) -> Usage {
         let Some(counts) = &self.usage else { return Usage::default() };
-        let cached = counts.input_tokens_details.as_ref().map_or(0, |details| details.cached_tokens);
+        let details = counts.input_tokens_details.as_ref();
         Usage {
             input_tokens: counts.input_tokens.max(0),
             output_tokens: counts.output_tokens.max(0),
-            cached_tokens: cached.max(0),
+            cached_tokens: details.map_or(0, |d| d.cached_tokens).max(0),
+            cache_written_tokens: details.map_or(0, |d| d.cache_write_tokens).max(0),
         }
     }
 }
@@ -239,12 +242,12 @@ mod tests {
 
     fn end(kind: &str, more: &Value) -> Value {
         let mut response = json!({"id": "resp_1", "model": "gpt-x-2026-01-01", "usage": {"input_tokens": 325,
-            "input_tokens_details": {"cached_tokens": 300}, "output_tokens": 42, "total_tokens": 367}});
+            "input_tokens_details": {"cached_tokens": 300, "cache_write_tokens": 20}, "output_tokens": 42, "total_tokens": 367}});
         response.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         json!({"type": format!("response.{kind}"), "response": response})
     }
 
-    const USAGE: Usage = Usage { input_tokens: 325, output_tokens: 42, cached_tokens: 300 };
+    const USAGE: Usage = Usage { input_tokens: 325, output_tokens: 42, cached_tokens: 300, cache_written_tokens: 20 };
 
     #[test]
     fn commentary_and_reasoning_are_not_the_answer() {

@@ -49,6 +49,8 @@ struct Counts {
 #[derive(Debug, Default, Clone, Copy, Deserialize)]
 struct PromptDetails {
     cached_tokens: Option<i64>,
+    /// OpenRouter's, for models that ask money for it.
+    cache_write_tokens: Option<i64>,
 }
 
 impl Counts {
@@ -58,6 +60,7 @@ impl Counts {
             input_tokens: n(self.prompt_tokens),
             output_tokens: n(self.completion_tokens),
             cached_tokens: n(self.prompt_tokens_details.and_then(|d| d.cached_tokens)),
+            cache_written_tokens: n(self.prompt_tokens_details.and_then(|d| d.cache_write_tokens)),
         }
     }
 }
@@ -189,7 +192,7 @@ mod tests {
     #[test]
     fn usage_and_the_end_come_in_every_fashion() {
         let expected = |usage| Completion { text: "{}".into(), usage, model: "m".into(), request_id: String::new() };
-        let counted = Usage { input_tokens: 30, output_tokens: 5, cached_tokens: 20 };
+        let counted = Usage { input_tokens: 30, output_tokens: 5, cached_tokens: 20, ..Usage::default() };
         let done = json!("[DONE]");
         let openai = [chunk("", None), chunk("{}", None), chunk("", Some("stop")), usage(5), done.clone()];
         let mut with_choices = chunk("{}", Some("stop"));
