@@ -114,6 +114,12 @@ pub(super) fn with_turns(mut prompt: Prompt, turns: &[Turn]) -> Prompt {
         prompt.messages.push(says(Role::Assistant, answer));
         prompt.messages.extend(turn.reply.iter().map(|reply| says(Role::User, &reply.text)));
     }
+    // What was said so far is read from the cache when more is said.
+    if !turns.is_empty()
+        && let Some(block) = prompt.messages.last_mut().and_then(|message| message.blocks.last_mut())
+    {
+        block.cache = true;
+    }
     prompt
 }
 

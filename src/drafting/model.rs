@@ -5,12 +5,13 @@
 
 use super::answer;
 use super::brief::{self, Brief};
+use super::context::estimate_tokens;
 use super::error::DraftError;
 use super::job::{Artifact, Drafted, Reply, ReplyKind, Reporter, SavedConversation, Tools, Turn};
 use super::protect::Protected;
 use super::tail::Tail;
 use crate::domain::change::{ChangeSet, Plan, Problem};
-use crate::domain::draft::{DrafterKind, Stage};
+use crate::domain::draft::{DrafterKind, Stage, Usage};
 use crate::domain::text;
 use crate::providers::{Completion, Model, Prompt, ProviderError, Worktree};
 use std::time::Duration;
@@ -136,6 +137,9 @@ impl<'a> Conversation<'a> {
         let line = format!("{model} answered with {} tokens to {}", usage.output_tokens, usage.input_tokens);
         self.reporter.save(Artifact::Log(format!("{line} (request {request_id})\n"))).await?;
         self.reporter.detail(line).await?;
+        if let (Model::Compatible(_), Some(warning)) = (&self.model, read_in_part(&prompt, usage)) {
+            self.reporter.detail(warning).await?;
+        }
         Ok(text)
     }
 
@@ -158,6 +162,20 @@ fn judge(answer: &str, worktree: &Worktree, protected: &Protected) -> Result<(Ch
     }
     let plan = change.plan(|path| worktree.read(path), |path| protected.why(path))?;
     Ok((change, plan))
+}
+
+/// Some servers of one's own drop what does not fit into a model's context without a word; only the tokens they count tell. Our own count is a
+/// guess, so half of it is believed.
+fn read_in_part(prompt: &Prompt, usage: Usage) -> Option<String> {
+    let blocks = prompt.system.iter().chain(prompt.messages.iter().flat_map(|message| &message.blocks));
+    let sent: usize = blocks.map(|block| estimate_tokens(&block.text)).sum();
+    let read = usize::try_from(usage.input_tokens).unwrap_or(0);
+    (read > 0 && read < sent / 2).then(|| {
+        format!(
+            "Only {read} of about {sent} tokens were read: give the model a larger context (Ollama: OLLAMA_CONTEXT_LENGTH), or \
+             lower `context_tokens` under [draft]"
+        )
+    })
 }
 
 /// The answer streams in as JSON; with its escapes undone the code in it can be read.

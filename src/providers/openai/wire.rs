@@ -39,8 +39,8 @@ fn cache_key(prompt: &Prompt) -> String {
         digest.update(text.as_bytes());
         digest.update([0]);
     }
-    let hex: String = digest.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    format!("patchwork-{hex}")
+    let head = digest.finalize().iter().take(16).fold(0_u128, |head, byte| head << 8 | u128::from(*byte));
+    format!("patchwork-{head:032x}")
 }
 
 #[derive(Deserialize)]

@@ -13,12 +13,15 @@ pub fn begun(text: &str) -> Vec<Piece> {
         ),
         Piece::event("response.in_progress", json!({"response": response("in_progress", &json!({}))})),
         Piece::raw(": a comment\n\n"),
-        item(0, json!({"type": "reasoning", "id": "rs_1", "summary": []})),
+        item(0, &json!({"type": "reasoning", "id": "rs_1", "summary": []})),
         delta("reasoning_summary_text", 0, "Hm."),
-        item(1, json!({"type": "message", "id": "msg_1", "role": "assistant", "phase": "commentary", "content": []})),
+        item(1, &json!({"type": "message", "id": "msg_1", "role": "assistant", "phase": "commentary", "content": []})),
         delta("output_text", 1, "I am going to look at it."),
         Piece::event("response.of_tomorrow", json!({"anything": [1]})),
-        item(2, json!({"type": "message", "id": "msg_2", "role": "assistant", "phase": "final_answer", "content": []})),
+        item(
+            2,
+            &json!({"type": "message", "id": "msg_2", "role": "assistant", "phase": "final_answer", "content": []}),
+        ),
     ];
     pieces.extend(cut(text).into_iter().map(|piece| delta("output_text", 2, piece)));
     pieces
@@ -42,7 +45,7 @@ fn delta(kind: &str, index: u64, delta: &str) -> Piece {
     Piece::event(&format!("response.{kind}.delta"), data)
 }
 
-fn item(index: u64, item: Value) -> Piece {
+fn item(index: u64, item: &Value) -> Piece {
     Piece::event("response.output_item.added", json!({"output_index": index, "item": item}))
 }
 

@@ -173,6 +173,11 @@ impl World {
         start(&self.engine, id, force).await
     }
 
+    pub async fn cancel(&self, draft: &DraftId) {
+        let command = Command::CancelDraft { draft: draft.clone() };
+        self.engine.submit(new_command_id(), me(), command).await.unwrap();
+    }
+
     /// A run from its start to its end, whichever that is.
     pub async fn draft(&self, id: &FeedbackId) -> DraftDetail {
         let draft = self.start(id, true).await.unwrap();
