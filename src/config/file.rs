@@ -7,6 +7,7 @@
 use super::load::Mistake;
 use super::reader::Reader;
 use super::repository::RepositoryFile;
+use super::spec::Spec;
 use super::types::{
     AnthropicConfig, CommandConfig, Config, DraftConfig, GithubConfig, ServerConfig, ThemeChoice, UiConfig,
 };
@@ -52,6 +53,8 @@ macro_rules! table {
         pub struct $name { $(pub $key: Option<Written<$type>>),+ }
 
         impl $name {
+            const SPECS: &'static [Spec] = &[$(Spec::of::<$type>($table, stringify!($key))),+];
+
             fn read(reader: &mut Reader<'_>, root: &DeTable<'_>) -> Self {
                 let Some(table) = reader.table(root, $table) else { return Self::default() };
                 reader.refuse_unknown(&format!("[{}] ", $table), table, &[$(stringify!($key)),+]);
@@ -170,6 +173,20 @@ impl Layer {
         if mistakes.is_empty() { Ok(layer) } else { Err(mistakes) }
     }
 
+    /// Every setting that can be in the file, but `[ui.keys]` and what comes in any number.
+    pub fn specs() -> impl Iterator<Item = &'static Spec> {
+        let tables = [
+            ServerLayer::SPECS,
+            DatabaseLayer::SPECS,
+            UiLayer::SPECS,
+            DraftLayer::SPECS,
+            AnthropicLayer::SPECS,
+            CommandLayer::SPECS,
+            GithubLayer::SPECS,
+        ];
+        tables.into_iter().flatten()
+    }
+
     /// This layer on top of a weaker one: what it says wins, key by key.
     #[must_use]
     pub fn over(self, lower: Self) -> Self {
@@ -240,7 +257,7 @@ impl Layer {
 }
 
 /// A key that TOML takes without quotes, or the quoted one.
-fn bare_or_quoted(key: &str) -> String {
+pub(super) fn bare_or_quoted(key: &str) -> String {
     let bare = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
     if bare { key.to_owned() } else { quote(key) }
 }

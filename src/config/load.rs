@@ -40,7 +40,7 @@ pub enum ConfigError {
     Environment { mistakes: Vec<Mistake> },
 }
 
-fn lines(mistakes: &[Mistake]) -> String {
+pub(super) fn lines(mistakes: &[Mistake]) -> String {
     let lines: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
     lines.join("\n  ")
 }

@@ -113,7 +113,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn looks_secret(name: &str) -> bool {
+pub(super) fn looks_secret(name: &str) -> bool {
     let name = name.to_lowercase();
     ["token", "secret", "api_key", "apikey", "password", "_pat"].iter().any(|w| name.contains(w))
         && !name.contains("tokens")

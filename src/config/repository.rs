@@ -1,17 +1,38 @@
 //! `[[repository]]`: which code answers for which MCP server.
 
 use super::reader::Reader;
+use super::spec::Spec;
 use super::types::{Repository, Source};
-use super::value::Written;
+use super::value::{ConfigValue, Written, quote};
 use crate::domain::draft::{DrafterKind, TargetKind};
 use std::path::{Path, PathBuf};
-use toml::de::DeTable;
+use toml::de::{DeTable, DeValue};
 
 /// One `[[repository]]` as written, with its paths as written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RepositoryFile(Repository);
 
 const KEYS: [&str; 7] = ["server", "github", "path", "branch", "drafter", "target", "protect"];
+
+/// What a `[[repository]]` can say.
+pub(super) const SPECS: &[Spec] = &[
+    Spec::of::<String>("repository", "server"),
+    Spec::of::<Slug>("repository", "github"),
+    Spec::of::<PathBuf>("repository", "path"),
+    Spec::of::<String>("repository", "branch"),
+    Spec::of::<DrafterKind>("repository", "drafter"),
+    Spec::of::<TargetKind>("repository", "target"),
+    Spec::of::<Vec<String>>("repository", "protect"),
+];
+
+/// The key that says the same in another way: a repository has one of the two.
+pub(super) fn instead_of(key: &str) -> Option<&'static str> {
+    match key {
+        "github" => Some("path"),
+        "path" => Some("github"),
+        _ => None,
+    }
+}
 
 /// Where the paths of a config file begin.
 #[derive(Debug, Clone, Copy)]
@@ -42,7 +63,7 @@ impl RepositoryFile {
         let source = match (github, path) {
             (Some(github), None) if is_owner_and_name(&github.value) => Source::Github(github.value),
             (Some(_), None) => {
-                reader.fail_at(table, "github", "[[repository]] `github` must be \"owner/name\"".to_owned());
+                reader.fail_at(table, "github", format!("[[repository]] `github` {OWNER_AND_NAME}"));
                 return None;
             }
             (None, Some(path)) if !path.value.as_os_str().is_empty() => Source::Local(path.value),
@@ -70,6 +91,25 @@ impl RepositoryFile {
         Repository { source, ..self.0 }
     }
 }
+
+/// `owner/name`, for [`SPECS`].
+struct Slug(String);
+
+impl ConfigValue for Slug {
+    fn read(value: &DeValue<'_>) -> Result<Self, String> {
+        value.as_str().ok_or_else(|| OWNER_AND_NAME.to_owned()).and_then(Self::read_text)
+    }
+
+    fn read_text(text: &str) -> Result<Self, String> {
+        if is_owner_and_name(text) { Ok(Self(text.to_owned())) } else { Err(OWNER_AND_NAME.to_owned()) }
+    }
+
+    fn write(&self) -> String {
+        quote(&self.0)
+    }
+}
+
+const OWNER_AND_NAME: &str = "must be \"owner/name\"";
 
 /// `owner/name` as GitHub spells them: nothing that could be an option, a path or a URL.
 fn is_owner_and_name(text: &str) -> bool {
