@@ -5,14 +5,16 @@
 //! to the struct in `types` and to `config.example.toml`; the compiler or a test names the one that was forgotten.
 
 use super::load::Mistake;
+use super::price;
 use super::reader::Reader;
 use super::repository::RepositoryFile;
 use super::spec::Spec;
+use super::table::table;
 use super::types::{
-    AnthropicConfig, CommandConfig, Config, DraftConfig, GithubConfig, ServerConfig, ThemeChoice, UiConfig,
+    AnthropicConfig, CommandConfig, Config, DraftConfig, GithubConfig, Price, ServerConfig, ThemeChoice, UiConfig,
 };
 use super::value::{BaseUrl, Becomes, ConfigValue, Origin, Within, Written, quote};
-use crate::domain::draft::{DrafterKind, TargetKind};
+use crate::domain::draft::{Cost, DrafterKind, RedraftKind, TargetKind};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -28,51 +30,6 @@ pub struct Entry {
     /// As TOML.
     pub value: String,
     pub origin: Origin,
-}
-
-/// Declares one table of the file: its keys, their types and, after `=>`, the type of the settings as used, which has fields of
-/// the same names.
-macro_rules! table {
-    ($(#[$doc:meta])* $name:ident = $table:literal => $used:ident { $($key:ident: $type:ty),+ $(,)? }) => {
-        table! { $(#[$doc])* $name = $table { $($key: $type),+ } }
-
-        impl $name {
-            /// Replaces what this layer says and leaves the rest.
-            fn apply(self, used: &mut $used) {
-                $(if let Some(written) = self.$key { used.$key = written.value.used(); })+
-            }
-
-            fn of(used: &$used) -> Self {
-                Self { $($key: Some(Written::new(<$type>::written(&used.$key), Origin::Default))),+ }
-            }
-        }
-    };
-    ($(#[$doc:meta])* $name:ident = $table:literal { $($key:ident: $type:ty),+ $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Default, PartialEq, Eq)]
-        pub struct $name { $(pub $key: Option<Written<$type>>),+ }
-
-        impl $name {
-            const SPECS: &'static [Spec] = &[$(Spec::of::<$type>($table, stringify!($key))),+];
-
-            fn read(reader: &mut Reader<'_>, root: &DeTable<'_>) -> Self {
-                let Some(table) = reader.table(root, $table) else { return Self::default() };
-                reader.refuse_unknown(&format!("[{}] ", $table), table, &[$(stringify!($key)),+]);
-                Self { $($key: reader.value($table, table, stringify!($key))),+ }
-            }
-
-            fn over(self, lower: Self) -> Self {
-                Self { $($key: self.$key.or(lower.$key)),+ }
-            }
-
-            fn entries(&self, out: &mut Vec<Entry>) {
-                $(if let Some(written) = &self.$key {
-                    let value = written.value.write();
-                    out.push(Entry { table: $table, key: stringify!($key).to_owned(), value, origin: written.origin });
-                })+
-            }
-        }
-    };
 }
 
 table! {
@@ -100,11 +57,23 @@ table! {
     DraftLayer = "draft" => DraftConfig {
         drafter: DrafterKind,
         target: TargetKind,
+        confirm: bool,
+        redraft: RedraftKind,
         parallel: Within<1, 16>,
         context_tokens: Within<1_000, 1_000_000>,
+        lookups: Within<0, 10>,
         protect: Vec<String>,
+        verify_rounds: Within<0, 5>,
+        verify_timeout: Duration,
         commit_author_name: String,
         commit_author_email: String,
+        commit_trailers: Vec<String>,
+        labels: Vec<String>,
+        reviewers: Vec<String>,
+        max_tokens_per_draft: Within<0, { u32::MAX }>,
+        max_tokens_per_day: Within<0, { u32::MAX }>,
+        max_cost_per_draft: Cost,
+        max_cost_per_day: Cost,
     }
 }
 
@@ -120,7 +89,7 @@ table! {
 
 table! {
     /// `[github]`
-    GithubLayer = "github" => GithubConfig { api_url: BaseUrl, server_url: BaseUrl }
+    GithubLayer = "github" => GithubConfig { api_url: BaseUrl, server_url: BaseUrl, poll_interval: Duration }
 }
 
 /// All settings of one source.
@@ -137,10 +106,13 @@ pub struct Layer {
     pub github: GithubLayer,
     /// `[[repository]]`; only the file has them.
     pub repositories: Vec<RepositoryFile>,
+    /// `[[price]]`; only the file has them.
+    pub prices: Vec<Price>,
 }
 
 /// Tables of the file, in the order of the example.
-const TABLES: [&str; 8] = ["server", "database", "ui", "draft", "anthropic", "command", "github", "repository"];
+const TABLES: [&str; 9] =
+    ["server", "database", "ui", "draft", "anthropic", "command", "github", "repository", "price"];
 
 impl Layer {
     /// Reads the text of a `config.toml`.
@@ -167,7 +139,8 @@ impl Layer {
             anthropic: AnthropicLayer::read(&mut reader, &root),
             command: CommandLayer::read(&mut reader, &root),
             github: GithubLayer::read(&mut reader, &root),
-            repositories: reader.repositories(&root),
+            repositories: reader.tables(&root, "repository", RepositoryFile::read),
+            prices: reader.tables(&root, "price", price::read),
         };
         let mistakes = reader.into_mistakes();
         if mistakes.is_empty() { Ok(layer) } else { Err(mistakes) }
@@ -202,6 +175,7 @@ impl Layer {
             command: self.command.over(lower.command),
             github: self.github.over(lower.github),
             repositories: if self.repositories.is_empty() { lower.repositories } else { self.repositories },
+            prices: if self.prices.is_empty() { lower.prices } else { self.prices },
         }
     }
 
@@ -218,6 +192,7 @@ impl Layer {
             command: CommandLayer::of(&used.command),
             github: GithubLayer::of(&used.github),
             repositories: Vec::new(),
+            prices: Vec::new(),
         }
     }
 
@@ -231,6 +206,7 @@ impl Layer {
         self.anthropic.apply(&mut used.anthropic);
         self.command.apply(&mut used.command);
         self.github.apply(&mut used.github);
+        used.prices = self.prices;
         used
     }
 

@@ -12,10 +12,12 @@ mod example;
 mod file;
 mod load;
 mod paths;
+mod price;
 mod reader;
 mod repository;
 mod secrets;
 mod spec;
+mod table;
 mod types;
 mod value;
 
@@ -27,8 +29,8 @@ pub use paths::{NoHome, Paths};
 pub use secrets::{LoadedSecrets, Secrets, SecretsError, SecretsPatch, mask, secret_name};
 pub use spec::Spec;
 pub use types::{
-    AnthropicConfig, CommandConfig, Config, DraftConfig, GithubConfig, Repository, ServerConfig, Source, ThemeChoice,
-    UiConfig,
+    AnthropicConfig, CommandConfig, Config, DraftConfig, GithubConfig, Price, Repository, ServerConfig, Source,
+    ThemeChoice, UiConfig,
 };
 pub use value::{BaseUrl, Origin, Within, Written};
 

@@ -12,7 +12,7 @@ use std::path::Path;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The key's name, such as GITHUB_TOKEN
+    #[arg(help = "The key's name, such as GITHUB_TOKEN")]
     name: String,
     /// Take the key out of secrets.env
     #[arg(long)]
@@ -21,10 +21,7 @@ pub(super) struct Args {
 
 pub(super) fn run(out: &mut Out, args: &Args, secrets_file: &Path) -> anyhow::Result<()> {
     let name = config::secret_name(&args.name).map_err(Usage)?;
-    let value = match args.remove {
-        true => SecretString::default(),
-        false => typed(name)?,
-    };
+    let value = if args.remove { SecretString::default() } else { typed(name)? };
     let patch = SecretsPatch::one(name, value);
     match Secrets::save(secrets_file, &patch) {
         Err(e @ SecretsError::IllegalValue { .. }) => return Err(Usage(e.to_string()).into()),

@@ -3,7 +3,7 @@
 use super::EditError;
 use crate::config::file::Layer;
 use crate::config::reader::looks_secret;
-use crate::config::repository;
+use crate::config::repository::RepositoryFile;
 use crate::config::spec::Spec;
 use crate::config::value::{list, nearest, quote};
 use crate::domain::text;
@@ -100,8 +100,8 @@ fn quoted(text: &str) -> Option<(String, &str)> {
 }
 
 fn repository_key(key: &str) -> Result<&'static Spec, String> {
-    let keys = || repository::SPECS.iter().map(|spec| spec.key);
-    repository::SPECS.iter().find(|spec| spec.key == key).ok_or_else(|| {
+    let keys = || RepositoryFile::SPECS.iter().map(|spec| spec.key);
+    RepositoryFile::SPECS.iter().find(|spec| spec.key == key).ok_or_else(|| {
         let shown = text::clipped(key, 40);
         match nearest(key, keys()) {
             Some(near) => format!("a repository has no `{shown}`: did you mean `{near}`?"),

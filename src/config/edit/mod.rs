@@ -5,6 +5,7 @@
 //! else has changed the file meanwhile.
 
 mod address;
+mod proof;
 mod splice;
 
 pub use address::Address;
@@ -158,7 +159,7 @@ impl Job<'_> {
         also(&layer).map_err(|message| EditError::Value { address: self.address.to_string(), message })?;
         // What could not be read before can't be compared; the cut itself touches one place only.
         if let Ok(before) = Layer::parse(self.text)
-            && !self.is_all_that_changed(&before, &layer, toml)
+            && !proof::only_this_changed(self.address, &before, &layer, toml)
         {
             return Err(self.unusual());
         }
@@ -229,36 +230,6 @@ impl Job<'_> {
 
     fn unusual(&self) -> EditError {
         EditError::Unusual { address: self.address.to_string(), path: self.path.to_owned() }
-    }
-
-    /// Whether the two layers say the same but for the one setting, which says what it should.
-    fn is_all_that_changed(&self, before: &Layer, after: &Layer, toml: Option<&str>) -> bool {
-        let facts = |layer: &Layer| -> Vec<(String, String, String)> {
-            layer.entries().into_iter().map(|e| (e.table.to_owned(), e.key, e.value)).collect()
-        };
-        let (mut old, mut new) = (facts(before), facts(after));
-        let place = match self.address {
-            Address::Key(spec) => Some((spec.table, spec.key.to_owned())),
-            Address::Binding(action) => Some(("ui.keys", bare_or_quoted(action))),
-            Address::Repository { .. } => None,
-        };
-        if let Some((table, key)) = place {
-            let ours = |(t, k, _): &(String, String, String)| t == table && *k == key;
-            let said = new.iter().find(|fact| ours(fact)).map(|(_, _, value)| value.as_str());
-            if said != toml {
-                return false;
-            }
-            old.retain(|fact| !ours(fact));
-            new.retain(|fact| !ours(fact));
-        }
-        let (was, is) = (&before.repositories, &after.repositories);
-        let same_others = match self.address {
-            Address::Key(_) | Address::Binding(_) => was == is,
-            Address::Repository { .. } => {
-                was.iter().filter(|r| !is.contains(r)).count() <= 1 && was.len().abs_diff(is.len()) <= 1
-            }
-        };
-        old == new && same_others
     }
 }
 

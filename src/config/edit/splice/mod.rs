@@ -62,7 +62,7 @@ pub(super) fn add_entry(text: &str, name: &str, pairs: &[(&str, &str)]) -> Resul
     let fields: Vec<_> = pairs.iter().map(|(key, value)| format!("{key} = {value}")).collect();
     let entry = format!("{{ {} }}", fields.join(", "));
     match items.iter().last() {
-        Some(last) => Ok(document.cut(last.span().end..last.span().end, &format!(", {entry}"))),
+        Some(item) => Ok(document.cut(item.span().end..item.span().end, &format!(", {entry}"))),
         None => Ok(document.cut(list.span().start + 1..list.span().start + 1, &entry)),
     }
 }
@@ -71,7 +71,7 @@ pub(super) fn add_entry(text: &str, name: &str, pairs: &[(&str, &str)]) -> Resul
 pub(super) fn remove_entry(text: &str, name: &str, nth: usize) -> Result<String, Unfit> {
     let document = Document::parse(text)?;
     let items = document.root.get(name).and_then(|list| list.get_ref().as_array()).ok_or(Unfit::Missing)?;
-    let entry = items.iter().nth(nth).ok_or(Unfit::Missing)?;
+    let entry = items.get(nth).ok_or(Unfit::Missing)?;
     let table = entry.get_ref().as_table().ok_or(Unfit::NotToml)?;
     if document.at(entry.span().start) != "[[" {
         return document.remove_item(entry.span());
@@ -141,7 +141,7 @@ impl<'t> Document<'t> {
         match place {
             Place::Table(name) => self.root.get(name),
             Place::Inner(outer, name) => self.root.get(outer)?.get_ref().as_table()?.get(name),
-            Place::Entry(name, nth) => self.root.get(name)?.get_ref().as_array()?.iter().nth(nth),
+            Place::Entry(name, nth) => self.root.get(name)?.get_ref().as_array()?.get(nth),
         }
     }
 
@@ -182,8 +182,8 @@ impl<'t> Document<'t> {
     fn replace(&self, old: &Value<'_>, new: &str) -> String {
         let start = self.line_start(old.span().start);
         let indent: String = self.text[start..].chars().take_while(|c| matches!(c, ' ' | '\t')).collect();
-        let saved: String =
-            self.comments_in(old).iter().map(|comment| format!("{indent}{comment}{}", self.newline())).collect();
+        let saved =
+            self.comments_in(old).iter().flat_map(|comment| [&indent, *comment, self.newline()]).collect::<String>();
         let replaced = self.cut(old.span(), new);
         let (before, after) = replaced.split_at(start);
         [before, &saved, after].concat()
@@ -194,7 +194,7 @@ impl<'t> Document<'t> {
         let Some(items) = value.get_ref().as_array() else { return Vec::new() };
         let mut at = value.span().start;
         let mut gaps = Vec::new();
-        for item in items.iter() {
+        for item in items {
             gaps.push(at..item.span().start);
             at = item.span().end;
         }

@@ -2,6 +2,7 @@
 
 use super::*;
 use proptest::prelude::*;
+use std::fmt::Write;
 
 const DRAFT: Place<'_> = Place::Table("draft");
 const KEYS: Place<'_> = Place::Inner("ui", "keys");
@@ -120,14 +121,16 @@ fn file() -> impl Strategy<Value = String> {
             if header != "[[repository]]" && !seen.insert(header) {
                 continue;
             }
-            out += &format!("{header}\n");
+            writeln!(out, "{header}").unwrap();
             let mut keys = std::collections::BTreeSet::new();
             for (comments, pair) in lines {
-                comments.iter().for_each(|c| out += &format!("{c}\n"));
+                for comment in comments {
+                    writeln!(out, "{comment}").unwrap();
+                }
                 if let Some((key, value, behind)) = pair
                     && keys.insert(key)
                 {
-                    out += &format!("k{key} = {value}{behind}\n");
+                    writeln!(out, "k{key} = {value}{behind}").unwrap();
                 }
             }
         }
