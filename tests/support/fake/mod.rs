@@ -9,6 +9,7 @@ pub mod anthropic_strict;
 pub mod git_server;
 pub mod github;
 pub mod github_strict;
+pub mod github_talk;
 pub mod world;
 
 use axum::Router;
