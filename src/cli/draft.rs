@@ -17,6 +17,7 @@ use futures::stream::BoxStream;
 use std::io;
 
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct Args {
     /// The report's id, or as much of its beginning or end as tells it apart
     id: String,
@@ -29,6 +30,9 @@ pub(super) struct Args {
     /// Draft although there is a draft already
     #[arg(long)]
     again: bool,
+    /// Publish without a review
+    #[arg(long, short, conflicts_with = "dry_run")]
+    yes: bool,
     /// Who writes the change, instead of what the settings say: anthropic or command
     #[arg(long, value_parser = drafter)]
     drafter: Option<DrafterKind>,
@@ -109,7 +113,8 @@ async fn draft(engine: &Engine, actor: Actor, feedback: FeedbackId, args: &Args)
     // the whole run, because a new one does not hear what came before it.
     let stop = StopSignals::open()?;
     let mut signals = engine.watch(engine.hello().seq);
-    let command = Command::StartDraft { feedback, force: args.again, drafter: args.drafter, target: args.target };
+    let (drafter, target, unattended) = (args.drafter, args.target, args.yes);
+    let command = Command::StartDraft { feedback, force: args.again, drafter, target, unattended };
     let made = engine.submit(new_command_id(), actor.clone(), command).await?.made;
     let Made::Draft(id) = made else { bail!("the engine started no draft") };
     let mut follower = Follower { engine, id: &id, progress: Progress::open(), stop };
@@ -130,6 +135,10 @@ async fn draft(engine: &Engine, actor: Actor, feedback: FeedbackId, args: &Args)
         DraftState::Failed { stage, reason } => {
             complain(&format!("the draft failed in {stage}: {reason}"));
             Code::Failed
+        }
+        DraftState::Waiting { .. } => {
+            complain(&format!("the change waits for your review: `patchwork drafts {id}` shows it"));
+            Code::Ok
         }
         DraftState::Queued | DraftState::Running { .. } => Code::Failed,
     })
@@ -195,13 +204,13 @@ impl Follower<'_> {
                 // The feed was cut: what counts is where the run stands.
                 Some(Signal::Reset) | None => {
                     let state = self.engine.draft(self.id).await?.draft.state;
-                    if signal.is_none() && !state.is_over() {
+                    if signal.is_none() && state.is_active() {
                         bail!(
                             "the engine stopped while the draft was running; `patchwork drafts {}` shows it",
                             self.id
                         );
                     }
-                    state.is_over().then_some(state)
+                    (!state.is_active()).then_some(state)
                 }
             };
             if let Some(state) = over {
@@ -214,13 +223,13 @@ impl Follower<'_> {
         match (kind, &draft.state) {
             (EventKind::DraftQueued, DraftState::Queued) => self.progress.now("waiting for a free place …"),
             (EventKind::DraftStageStarted, DraftState::Running { stage }) => {
-                self.progress.say(&format!("{}/{} {}", number(*stage), Stage::ALL.len(), stage.title()));
+                self.progress.say(&format!("{}/{} {}", number(*stage), number(Stage::Publish), stage.title()));
             }
             (EventKind::DraftStageDone, _) => self.details().await?,
             // The event may be older than the row it carries: the row decides.
             _ => {}
         }
-        Ok(draft.state.is_over().then(|| draft.state.clone()))
+        Ok((!draft.state.is_active()).then(|| draft.state.clone()))
     }
 
     /// What the last finished stage says it did.
@@ -235,9 +244,9 @@ impl Follower<'_> {
     }
 }
 
-/// Which stage of all this is, counted from 1.
+/// Which stage this is, counted from 1. One that most runs go without counts as a part of the one before.
 fn number(stage: Stage) -> usize {
-    Stage::ALL.iter().position(|s| *s == stage).map_or(0, |at| at + 1)
+    Stage::ALL.iter().filter(|s| **s <= stage && !s.is_optional()).count()
 }
 
 fn last_line(tail: &str) -> &str {

@@ -78,7 +78,9 @@ fn print(out: &mut Out, detail: &DraftDetail) -> io::Result<()> {
             out.field("where", place)?;
         }
         DraftState::Failed { reason, .. } => section(out, "Why it failed", reason)?,
-        DraftState::Queued | DraftState::Running { .. } | DraftState::Cancelled { .. } => {}
+        DraftState::Waiting { trouble } if !trouble.is_empty() => section(out, "Why it was not published", trouble)?,
+        DraftState::Queued | DraftState::Running { .. } | DraftState::Waiting { .. } | DraftState::Cancelled { .. } => {
+        }
     }
     for stage in &detail.stages {
         section(out, &stage_title(stage), &stage.details.join("\n"))?;

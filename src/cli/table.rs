@@ -109,7 +109,7 @@ fn draft_parts(draft: &Draft, now: Millis, line: Option<usize>) -> Parts {
     let ink = match draft.state {
         DraftState::Published { .. } => Ink::Green,
         DraftState::Failed { .. } => Ink::Red,
-        DraftState::Queued | DraftState::Running { .. } => Ink::Yellow,
+        DraftState::Queued | DraftState::Running { .. } | DraftState::Waiting { .. } => Ink::Yellow,
         DraftState::Cancelled { .. } => Ink::Dim,
     };
     let mut fixed = vec![
@@ -133,7 +133,8 @@ fn outcome(draft: &Draft) -> String {
         DraftState::Published { published } => published.pr_url.clone(),
         DraftState::Failed { reason, .. } => reason.clone(),
         DraftState::Running { stage } => format!("{stage}: {}", draft.headline),
-        DraftState::Queued | DraftState::Cancelled { .. } => draft.headline.clone(),
+        DraftState::Waiting { trouble } if !trouble.is_empty() => trouble.clone(),
+        DraftState::Queued | DraftState::Waiting { .. } | DraftState::Cancelled { .. } => draft.headline.clone(),
     }
 }
 
@@ -231,6 +232,10 @@ mod tests {
             created_at: Millis(0),
             updated_at: Millis(0),
             usage: Usage::default(),
+            cost: None,
+            confirm: false,
+            verdict: None,
+            pull: None,
         };
         for line in [50, 80, 100, 140] {
             let parts = draft_parts(&draft, Millis(0), Some(line));

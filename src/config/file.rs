@@ -5,13 +5,14 @@
 //! to the struct in `types` and to `config.example.toml`; the compiler or a test names the one that was forgotten.
 
 use super::load::Mistake;
+use super::price;
 use super::reader::Reader;
 use super::repository::RepositoryFile;
 use super::types::{
-    AnthropicConfig, CommandConfig, Config, DraftConfig, GithubConfig, ServerConfig, ThemeChoice, UiConfig,
+    AnthropicConfig, CommandConfig, Config, DraftConfig, GithubConfig, Price, ServerConfig, ThemeChoice, UiConfig,
 };
 use super::value::{BaseUrl, Becomes, ConfigValue, Origin, Within, Written, quote};
-use crate::domain::draft::{DrafterKind, TargetKind};
+use crate::domain::draft::{Cost, DrafterKind, RedraftKind, TargetKind};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -97,11 +98,23 @@ table! {
     DraftLayer = "draft" => DraftConfig {
         drafter: DrafterKind,
         target: TargetKind,
+        confirm: bool,
+        redraft: RedraftKind,
         parallel: Within<1, 16>,
         context_tokens: Within<1_000, 1_000_000>,
+        lookups: Within<0, 10>,
         protect: Vec<String>,
+        verify_rounds: Within<0, 5>,
+        verify_timeout: Duration,
         commit_author_name: String,
         commit_author_email: String,
+        commit_trailers: Vec<String>,
+        labels: Vec<String>,
+        reviewers: Vec<String>,
+        max_tokens_per_draft: Within<0, { u32::MAX }>,
+        max_tokens_per_day: Within<0, { u32::MAX }>,
+        max_cost_per_draft: Cost,
+        max_cost_per_day: Cost,
     }
 }
 
@@ -117,7 +130,7 @@ table! {
 
 table! {
     /// `[github]`
-    GithubLayer = "github" => GithubConfig { api_url: BaseUrl, server_url: BaseUrl }
+    GithubLayer = "github" => GithubConfig { api_url: BaseUrl, server_url: BaseUrl, poll_interval: Duration }
 }
 
 /// All settings of one source.
@@ -134,10 +147,13 @@ pub struct Layer {
     pub github: GithubLayer,
     /// `[[repository]]`; only the file has them.
     pub repositories: Vec<RepositoryFile>,
+    /// `[[price]]`; only the file has them.
+    pub prices: Vec<Price>,
 }
 
 /// Tables of the file, in the order of the example.
-const TABLES: [&str; 8] = ["server", "database", "ui", "draft", "anthropic", "command", "github", "repository"];
+const TABLES: [&str; 9] =
+    ["server", "database", "ui", "draft", "anthropic", "command", "github", "repository", "price"];
 
 impl Layer {
     /// Reads the text of a `config.toml`.
@@ -164,7 +180,8 @@ impl Layer {
             anthropic: AnthropicLayer::read(&mut reader, &root),
             command: CommandLayer::read(&mut reader, &root),
             github: GithubLayer::read(&mut reader, &root),
-            repositories: reader.repositories(&root),
+            repositories: reader.tables(&root, "repository", RepositoryFile::read),
+            prices: reader.tables(&root, "price", price::read),
         };
         let mistakes = reader.into_mistakes();
         if mistakes.is_empty() { Ok(layer) } else { Err(mistakes) }
@@ -185,6 +202,7 @@ impl Layer {
             command: self.command.over(lower.command),
             github: self.github.over(lower.github),
             repositories: if self.repositories.is_empty() { lower.repositories } else { self.repositories },
+            prices: if self.prices.is_empty() { lower.prices } else { self.prices },
         }
     }
 
@@ -201,6 +219,7 @@ impl Layer {
             command: CommandLayer::of(&used.command),
             github: GithubLayer::of(&used.github),
             repositories: Vec::new(),
+            prices: Vec::new(),
         }
     }
 
@@ -214,6 +233,7 @@ impl Layer {
         self.anthropic.apply(&mut used.anthropic);
         self.command.apply(&mut used.command);
         self.github.apply(&mut used.github);
+        used.prices = self.prices;
         used
     }
 

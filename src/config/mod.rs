@@ -10,6 +10,7 @@ mod example;
 mod file;
 mod load;
 mod paths;
+mod price;
 mod reader;
 mod repository;
 mod secrets;
@@ -22,8 +23,8 @@ pub use load::{ConfigError, Loaded, Mistake, load};
 pub use paths::{NoHome, Paths};
 pub use secrets::{LoadedSecrets, Secrets, SecretsError, SecretsPatch, mask};
 pub use types::{
-    AnthropicConfig, CommandConfig, Config, DraftConfig, GithubConfig, Repository, ServerConfig, Source, ThemeChoice,
-    UiConfig,
+    AnthropicConfig, CommandConfig, Config, DraftConfig, GithubConfig, Price, Repository, ServerConfig, Source,
+    ThemeChoice, UiConfig,
 };
 pub use value::{BaseUrl, Origin, Within, Written};
 

@@ -1,7 +1,6 @@
 //! Reads a parsed TOML document key by key and notes every mistake with its line, its place and what is allowed there.
 
 use super::load::Mistake;
-use super::repository::RepositoryFile;
 use super::value::{ConfigValue, Origin, Written, a_type, list, nearest};
 use std::collections::BTreeMap;
 use toml::de::DeTable;
@@ -100,16 +99,22 @@ impl<'a> Reader<'a> {
         bindings
     }
 
-    pub(super) fn repositories(&mut self, root: &DeTable<'_>) -> Vec<RepositoryFile> {
-        let Some(value) = root.get("repository") else { return Vec::new() };
+    /// The entries of `[[name]]`. `read` notes what is wrong with one and leaves it out.
+    pub(super) fn tables<T>(
+        &mut self,
+        root: &DeTable<'_>,
+        name: &str,
+        read: impl Fn(&mut Self, usize, &DeTable<'_>) -> Option<T>,
+    ) -> Vec<T> {
+        let Some(value) = root.get(name) else { return Vec::new() };
         let tables: Option<Vec<_>> = value.get_ref().as_array().map(|items| {
             items.iter().filter_map(|item| item.get_ref().as_table().map(|t| (item.span().start, t))).collect()
         });
         let Some(tables) = tables else {
-            self.fail(value.span().start, "repositories are written [[repository]], with two brackets".to_owned());
+            self.fail(value.span().start, format!("`{name}` is written [[{name}]], with two brackets"));
             return Vec::new();
         };
-        tables.into_iter().filter_map(|(at, table)| RepositoryFile::read(self, at, table)).collect()
+        tables.into_iter().filter_map(|(at, table)| read(self, at, table)).collect()
     }
 }
 

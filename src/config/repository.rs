@@ -11,7 +11,8 @@ use toml::de::DeTable;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RepositoryFile(Repository);
 
-const KEYS: [&str; 7] = ["server", "github", "path", "branch", "drafter", "target", "protect"];
+const KEYS: [&str; 10] =
+    ["server", "github", "path", "branch", "drafter", "target", "protect", "allow", "scope", "verify"];
 
 /// Where the paths of a config file begin.
 #[derive(Debug, Clone, Copy)]
@@ -52,13 +53,21 @@ impl RepositoryFile {
                 return None;
             }
         };
+        let mut list = |key| {
+            let written: Option<Written<Vec<String>>> = reader.value(PLACE, table, key);
+            written.map_or_else(Vec::new, |w| w.value)
+        };
+        let (protect, allow, scope) = (list("protect"), list("allow"), list("scope"));
         Some(Self(Repository {
             server: server.map_or_else(|| "*".to_owned(), |w| w.value),
             source,
             branch: reader.value::<String>(PLACE, table, "branch").map(|w| w.value).filter(|b| !b.is_empty()),
             drafter: reader.value::<DrafterKind>(PLACE, table, "drafter").map(|w| w.value),
             target: reader.value::<TargetKind>(PLACE, table, "target").map(|w| w.value),
-            protect: reader.value(PLACE, table, "protect").map_or_else(Vec::new, |w: Written<Vec<String>>| w.value),
+            protect,
+            allow,
+            scope,
+            verify: reader.value::<String>(PLACE, table, "verify").map(|w| w.value).filter(|v| !v.trim().is_empty()),
         }))
     }
 

@@ -1,6 +1,6 @@
 //! Settings as used: complete, typed, with the defaults in one place.
 
-use crate::domain::draft::{DrafterKind, TargetKind};
+use crate::domain::draft::{Cost, DrafterKind, RedraftKind, TargetKind};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -17,6 +17,8 @@ pub struct Config {
     pub github: GithubConfig,
     /// In the order written; the first whose `server` fits a report is used.
     pub repositories: Vec<Repository>,
+    /// Prices that the user knows; they outrank the built-in ones.
+    pub prices: Vec<Price>,
 }
 
 /// `[server]`: the ingest server.
@@ -92,14 +94,33 @@ impl Default for UiConfig {
 pub struct DraftConfig {
     pub drafter: DrafterKind,
     pub target: TargetKind,
+    /// Stop at the finished change and let a person look before anything leaves the machine.
+    pub confirm: bool,
+    pub redraft: RedraftKind,
     /// Runs at the same time; more wait.
     pub parallel: usize,
     /// Estimated tokens of repository text given to the drafter.
     pub context_tokens: usize,
+    /// How often the model may ask for more files or search the repository before it answers.
+    pub lookups: usize,
+    /// How often a failed `verify` goes back to the drafter.
+    pub verify_rounds: usize,
+    pub verify_timeout: Duration,
     /// Paths no draft may change, as gitignore-style patterns, besides the built-in ones.
     pub protect: Vec<String>,
     pub commit_author_name: String,
     pub commit_author_email: String,
+    /// Lines such as `Signed-off-by: A <a@example.com>` at the end of each commit message.
+    pub commit_trailers: Vec<String>,
+    /// Put on each pull request.
+    pub labels: Vec<String>,
+    /// Asked to review each pull request; `owner/team` asks a team.
+    pub reviewers: Vec<String>,
+    /// 0: no limit. The same for the three below.
+    pub max_tokens_per_draft: u32,
+    pub max_tokens_per_day: u32,
+    pub max_cost_per_draft: Cost,
+    pub max_cost_per_day: Cost,
 }
 
 impl Default for DraftConfig {
@@ -107,11 +128,23 @@ impl Default for DraftConfig {
         Self {
             drafter: DrafterKind::Anthropic,
             target: TargetKind::Github,
+            confirm: true,
+            redraft: RedraftKind::NewPr,
             parallel: 2,
             context_tokens: 60_000,
+            lookups: 4,
+            verify_rounds: 2,
+            verify_timeout: Duration::from_mins(15),
             protect: Vec::new(),
             commit_author_name: "PatchworkMCP".into(),
             commit_author_email: "patchwork@localhost".into(),
+            commit_trailers: Vec::new(),
+            labels: Vec::new(),
+            reviewers: Vec::new(),
+            max_tokens_per_draft: 0,
+            max_tokens_per_day: 0,
+            max_cost_per_draft: Cost(0),
+            max_cost_per_day: Cost(0),
         }
     }
 }
@@ -156,12 +189,31 @@ pub struct GithubConfig {
     pub api_url: String,
     /// Where repositories are cloned from, without a trailing slash.
     pub server_url: String,
+    /// How often open pull requests of drafts are looked at.
+    pub poll_interval: Duration,
 }
 
 impl Default for GithubConfig {
     fn default() -> Self {
-        Self { api_url: "https://api.github.com".into(), server_url: "https://github.com".into() }
+        Self {
+            api_url: "https://api.github.com".into(),
+            server_url: "https://github.com".into(),
+            poll_interval: Duration::from_mins(5),
+        }
     }
+}
+
+/// `[[price]]`: what a model costs, for a million tokens each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Price {
+    /// The model's name as the drafter's settings have it.
+    pub model: String,
+    pub input: Cost,
+    pub output: Cost,
+    /// Read from the provider's cache; `None`: the same as `input`.
+    pub cached: Option<Cost>,
+    /// Written to the provider's cache; `None`: the same as `input`.
+    pub cache_write: Option<Cost>,
 }
 
 /// Where a repository is.
@@ -183,7 +235,31 @@ pub struct Repository {
     pub branch: Option<String>,
     pub drafter: Option<DrafterKind>,
     pub target: Option<TargetKind>,
+    /// Patterns of paths that no draft may change, besides those of `[draft]`.
     pub protect: Vec<String>,
+    /// Patterns of protected paths that drafts may change all the same.
+    pub allow: Vec<String>,
+    /// Patterns of the only paths that drafts may change; empty: all.
+    pub scope: Vec<String>,
+    /// A shell command that is run in the worktree to find out whether the change works.
+    pub verify: Option<String>,
+}
+
+impl Repository {
+    /// With nothing but what it needs.
+    pub fn new(server: impl Into<String>, source: Source) -> Self {
+        Self {
+            server: server.into(),
+            source,
+            branch: None,
+            drafter: None,
+            target: None,
+            protect: Vec::new(),
+            allow: Vec::new(),
+            scope: Vec::new(),
+            verify: None,
+        }
+    }
 }
 
 impl Config {

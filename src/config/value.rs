@@ -3,12 +3,12 @@
 //! Every type a setting can have implements [`ConfigValue`]; the tables in `file` name a type per key and nothing more.
 
 use super::types::ThemeChoice;
-use crate::domain::draft::{DrafterKind, TargetKind};
+use crate::domain::draft::{Cost, DrafterKind, RedraftKind, TargetKind};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
-use toml::de::DeValue;
+use toml::de::{DeFloat, DeInteger, DeValue};
 
 /// Where a value came from, strongest last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,6 +113,7 @@ text_value!(IpAddr, |text| read_ip(text), |v| v.to_string());
 text_value!(Duration, |text| read_duration(text), |v| write_duration(*v));
 text_value!(BaseUrl, |text| Self::parse(text), |v| v.0);
 text_value!(DrafterKind, |text| word(text, Self::from_word, Self::ALL.iter().map(|k| k.as_str())), |v| v.as_str());
+text_value!(RedraftKind, |text| word(text, Self::from_word, Self::ALL.iter().map(|k| k.as_str())), |v| v.as_str());
 text_value!(TargetKind, |text| word(text, Self::from_word, Self::ALL.iter().map(|k| k.as_str())), |v| v.as_str());
 text_value!(ThemeChoice, |text| word(text, ThemeChoice::from_word, ThemeChoice::WORDS.into_iter()), |v| v.as_str());
 
@@ -129,6 +130,29 @@ impl ConfigValue for bool {
         self.to_string()
     }
 }
+
+/// US dollars in the file, millionths of them in the program.
+impl ConfigValue for Cost {
+    fn read(value: &DeValue<'_>) -> Result<Self, String> {
+        let text = value.as_float().map(DeFloat::as_str).or_else(|| value.as_integer().map(DeInteger::as_str));
+        text.map_or_else(|| Err(format!("{DOLLARS}, not {}", a_type(value))), Self::read_text)
+    }
+
+    fn read_text(text: &str) -> Result<Self, String> {
+        let dollars: f64 = text.trim().replace('_', "").parse().map_err(|_| DOLLARS.to_owned())?;
+        if (0.0..=1_000_000.0).contains(&dollars) {
+            Ok(Self((dollars * 1_000_000.0).round() as i64))
+        } else {
+            Err(DOLLARS.to_owned())
+        }
+    }
+
+    fn write(&self) -> String {
+        format!("{:?}", self.0 as f64 / 1_000_000.0)
+    }
+}
+
+const DOLLARS: &str = "must be US dollars from 0 to 1000000, such as 2.5";
 
 impl ConfigValue for Vec<String> {
     fn read(value: &DeValue<'_>) -> Result<Self, String> {
@@ -323,6 +347,18 @@ mod tests {
         assert_eq!(Port::parse("8_099", 10).unwrap().0, 8099);
         for text in ["0", "65536", "-1", "x", ""] {
             assert!(Port::parse(text, 10).unwrap_err().contains("1 to 65535"), "{text}");
+        }
+    }
+
+    #[test]
+    fn money_reads_back_as_written() {
+        for (text, written) in [("2.5", "2.5"), ("0", "0.0"), ("0.000001", "1e-6"), ("1_000", "1000.0")] {
+            let cost = Cost::read_text(text).unwrap();
+            assert_eq!(cost.write(), written);
+            assert_eq!(Cost::read_text(&cost.write()).unwrap(), cost);
+        }
+        for text in ["", "-1", "NaN", "inf", "2000000", "$2"] {
+            assert!(Cost::read_text(text).unwrap_err().contains("dollars"), "{text}");
         }
     }
 

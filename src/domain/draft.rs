@@ -12,14 +12,27 @@ word_enum! {
         Context = "context",
         Model = "model",
         Check = "check",
+        /// Only where a repository has a `verify` command.
+        Verify = "verify",
+        /// Only where somebody is to look at the change before it leaves the machine.
+        Review = "review",
         Publish = "publish",
     }
 }
 
 impl Stage {
-    pub fn next(self) -> Option<Self> {
-        let at = Self::ALL.iter().position(|s| *s == self)?;
-        Self::ALL.get(at + 1).copied()
+    /// Whether runs may go by without it.
+    pub fn is_optional(self) -> bool {
+        match self {
+            Self::Verify | Self::Review => true,
+            Self::Checkout | Self::Context | Self::Model | Self::Check | Self::Publish => false,
+        }
+    }
+
+    /// Whether a run may go from this stage straight to `next`.
+    fn leads_to(self, next: Self) -> bool {
+        let between = Self::ALL.iter().filter(|stage| self < **stage && **stage < next);
+        self < next && between.copied().all(Self::is_optional)
     }
 
     /// What the program does in this stage, for people.
@@ -29,6 +42,8 @@ impl Stage {
             Self::Context => "Choose the files that matter",
             Self::Model => "Ask for the change",
             Self::Check => "Check the change",
+            Self::Verify => "Verify the change",
+            Self::Review => "Review the change",
             Self::Publish => "Publish the draft",
         }
     }
@@ -52,6 +67,16 @@ word_enum! {
     }
 }
 
+word_enum! {
+    /// Where a re-draft of a pull request goes.
+    RedraftKind {
+        /// A pull request of its own; the old one stays as it is.
+        NewPr = "new-pr",
+        /// A commit on top of the old one's branch.
+        SamePr = "same-pr",
+    }
+}
+
 /// Where a run is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
@@ -60,6 +85,12 @@ pub enum DraftState {
     Queued,
     Running {
         stage: Stage,
+    },
+    /// The change is ready, and somebody is to look at it before it leaves the machine.
+    Waiting {
+        /// Why publishing it failed the last time; empty when it was not tried.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        trouble: String,
     },
     Published {
         published: Published,
@@ -91,6 +122,7 @@ impl DraftState {
         match self {
             Self::Queued => "queued",
             Self::Running { .. } => "running",
+            Self::Waiting { .. } => "waiting",
             Self::Published { .. } => "published",
             Self::Failed { .. } => "failed",
             Self::Cancelled { .. } => "cancelled",
@@ -99,7 +131,7 @@ impl DraftState {
 
     pub fn is_over(&self) -> bool {
         match self {
-            Self::Queued | Self::Running { .. } => false,
+            Self::Queued | Self::Running { .. } | Self::Waiting { .. } => false,
             Self::Published { .. } | Self::Failed { .. } | Self::Cancelled { .. } => true,
         }
     }
@@ -108,20 +140,43 @@ impl DraftState {
         match self {
             Self::Queued | Self::Published { .. } => None,
             Self::Running { stage } | Self::Failed { stage, .. } => Some(*stage),
+            Self::Waiting { .. } => Some(Stage::Review),
             Self::Cancelled { stage } => *stage,
         }
     }
 
-    /// Whether a run may go from here to `to`: forward stage by stage, once, and never back from an end.
+    /// Whether something works on it, or will as soon as there is room.
+    pub fn is_active(&self) -> bool {
+        match self {
+            Self::Queued | Self::Running { .. } => true,
+            Self::Waiting { .. } | Self::Published { .. } | Self::Failed { .. } | Self::Cancelled { .. } => false,
+        }
+    }
+
+    /// Whether a run may go from here to `to`: forward stage by stage, once, and never back from an end. A reviewed change
+    /// that can't be published goes back to waiting, because it is paid for and somebody has looked at it.
     pub fn may_become(&self, to: &Self) -> bool {
         match (self, to) {
             (Self::Queued, Self::Running { stage } | Self::Failed { stage, .. }) => *stage == Stage::Checkout,
             (Self::Queued, Self::Cancelled { stage: None }) => true,
-            (Self::Running { stage }, Self::Running { stage: next }) => stage.next() == Some(*next),
-            (Self::Running { stage }, Self::Published { .. }) => *stage == Stage::Publish,
+            (Self::Running { stage }, Self::Running { stage: next }) => stage.leads_to(*next),
+            (Self::Running { stage }, Self::Waiting { .. }) => matches!(stage, Stage::Review | Stage::Publish),
+            (Self::Waiting { .. }, Self::Failed { stage, .. } | Self::Cancelled { stage: Some(stage) }) => {
+                *stage == Stage::Review
+            }
+            (Self::Running { stage }, Self::Published { .. }) | (Self::Waiting { .. }, Self::Running { stage }) => {
+                *stage == Stage::Publish
+            }
             (Self::Running { stage }, Self::Failed { stage: at, .. }) => stage == at,
             (Self::Running { stage }, Self::Cancelled { stage: at }) => Some(*stage) == *at,
-            (Self::Queued | Self::Published { .. } | Self::Failed { .. } | Self::Cancelled { .. }, _)
+            (
+                Self::Queued
+                | Self::Waiting { .. }
+                | Self::Published { .. }
+                | Self::Failed { .. }
+                | Self::Cancelled { .. },
+                _,
+            )
             | (Self::Running { .. }, Self::Queued) => false,
         }
     }
@@ -135,6 +190,9 @@ pub struct Usage {
     pub output_tokens: i64,
     /// The part of `input_tokens` that came from the provider's cache.
     pub cached_tokens: i64,
+    /// The part of `input_tokens` that was written to the provider's cache, where that has a price of its own.
+    #[serde(default)]
+    pub cache_written_tokens: i64,
 }
 
 impl Usage {
@@ -144,7 +202,68 @@ impl Usage {
             input_tokens: self.input_tokens + other.input_tokens,
             output_tokens: self.output_tokens + other.output_tokens,
             cached_tokens: self.cached_tokens + other.cached_tokens,
+            cache_written_tokens: self.cache_written_tokens + other.cache_written_tokens,
         }
+    }
+}
+
+word_enum! {
+    /// How a repository's `verify` command ended.
+    Verdict {
+        Passed = "passed",
+        Failed = "failed",
+    }
+}
+
+word_enum! {
+    /// What became of a pull request.
+    PullState {
+        Open = "open",
+        /// Open, and marked as a draft.
+        Draft = "draft",
+        Merged = "merged",
+        Closed = "closed",
+    }
+}
+
+word_enum! {
+    /// What the checks of a pull request say, taken together.
+    Checks {
+        /// There are none.
+        None = "none",
+        Pending = "pending",
+        Passed = "passed",
+        Failed = "failed",
+        /// The token may not read them.
+        Unknown = "unknown",
+    }
+}
+
+/// A pull request as it was when it was last looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PullStatus {
+    pub state: PullState,
+    pub checks: Checks,
+    pub looked_at: Millis,
+}
+
+/// Millionths of a US dollar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Cost(pub i64);
+
+impl Cost {
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+}
+
+impl std::fmt::Display for Cost {
+    /// `$0.42`; four digits where less than a cent would be zero.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let dollars = self.0 as f64 / 1_000_000.0;
+        if self.0 != 0 && self.0.abs() < 10_000 { write!(f, "${dollars:.4}") } else { write!(f, "${dollars:.2}") }
     }
 }
 
@@ -167,6 +286,18 @@ pub struct Draft {
     pub created_at: Millis,
     pub updated_at: Millis,
     pub usage: Usage,
+    /// What that cost at the prices known then; `None` when no price is known, which is not the same as nothing.
+    #[serde(default)]
+    pub cost: Option<Cost>,
+    /// Whether it stops for somebody to look at the change before it is published.
+    #[serde(default)]
+    pub confirm: bool,
+    /// How `verify` ended; `None` when there is no such command or it has not ended yet.
+    #[serde(default)]
+    pub verdict: Option<Verdict>,
+    /// `None` before the first look, and for local branches.
+    #[serde(default)]
+    pub pull: Option<PullStatus>,
 }
 
 /// One stage of a run, as history keeps it.
@@ -189,6 +320,7 @@ mod tests {
             Published { branch: "b".into(), commit: "c".into(), pr_url: String::new(), repository: "r".into() };
         let mut states =
             vec![DraftState::Queued, DraftState::Published { published }, DraftState::Cancelled { stage: None }];
+        states.push(DraftState::Waiting { trouble: String::new() });
         for stage in Stage::ALL.iter().copied() {
             states.push(DraftState::Running { stage });
             states.push(DraftState::Failed { stage, reason: "r".into() });
@@ -216,6 +348,33 @@ mod tests {
             at = next;
         }
         let ends = all_states().into_iter().filter(|to| at.may_become(to)).count();
-        assert_eq!(ends, 3, "published, failed here, cancelled here");
+        assert_eq!(ends, 4, "published, failed here, cancelled here, or back to whoever reviewed it");
+    }
+
+    #[test]
+    fn only_what_is_optional_may_be_left_out() {
+        let runs = |from, to| DraftState::Running { stage: from }.may_become(&DraftState::Running { stage: to });
+        assert!(runs(Stage::Check, Stage::Publish) && runs(Stage::Check, Stage::Review));
+        assert!(runs(Stage::Verify, Stage::Publish));
+        assert!(!runs(Stage::Checkout, Stage::Model) && !runs(Stage::Context, Stage::Publish));
+    }
+
+    #[test]
+    fn a_change_that_waits_is_published_or_discarded() {
+        let waiting = DraftState::Waiting { trouble: String::new() };
+        assert!(DraftState::Running { stage: Stage::Review }.may_become(&waiting));
+        assert!(!DraftState::Running { stage: Stage::Check }.may_become(&waiting));
+        let next: Vec<_> = all_states().into_iter().filter(|to| waiting.may_become(to)).collect();
+        assert_eq!(
+            next.iter().map(|s| (s.word(), s.stage())).collect::<Vec<_>>(),
+            [("failed", Some(Stage::Review)), ("cancelled", Some(Stage::Review)), ("running", Some(Stage::Publish)),]
+        );
+    }
+
+    #[test]
+    fn money_is_shown_as_people_write_it() {
+        for (cost, shown) in [(0, "$0.00"), (420_000, "$0.42"), (12_345_678, "$12.35"), (1_234, "$0.0012")] {
+            assert_eq!(Cost(cost).to_string(), shown);
+        }
     }
 }

@@ -11,6 +11,7 @@ mod fields;
 pub mod filter;
 pub mod id;
 pub mod note;
+pub mod review;
 pub mod server;
 pub mod text;
 pub mod time;

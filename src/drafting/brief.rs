@@ -7,7 +7,7 @@
 
 use super::answer;
 use super::context::{Context, Excerpt, estimate_tokens};
-use super::job::{Job, Previous};
+use super::job::{Job, Previous, Turn};
 use super::template::fill;
 use crate::domain::change::Problem;
 use crate::domain::feedback::Report;
@@ -91,14 +91,21 @@ impl Brief {
     }
 }
 
-/// The conversation, one turn longer: the answer that could not be used, and why.
-pub(super) fn repair(mut prompt: Prompt, answer: &str, problems: &[Problem]) -> Prompt {
+/// What is said to an answer that can't be applied.
+pub(super) fn repair(problems: &[Problem]) -> String {
     let list = lines(problems.iter().map(|p| text::line(&p.to_string())));
-    // The API refuses an empty turn.
-    let answer = if answer.trim().is_empty() { "(no answer)" } else { answer };
-    let says = |role, text: String| Message { role, blocks: vec![Block { text, cache: false }] };
-    prompt.messages.push(says(Role::Assistant, answer.to_owned()));
-    prompt.messages.push(says(Role::User, fill(REPAIR, &[("problems", &list)])));
+    fill(REPAIR, &[("problems", &list)])
+}
+
+/// The question with everything that was said since. The last turn has a reply, or there is nothing to answer.
+pub(super) fn with_turns(mut prompt: Prompt, turns: &[Turn]) -> Prompt {
+    let says = |role, text: &str| Message { role, blocks: vec![Block { text: text.to_owned(), cache: false }] };
+    for turn in turns {
+        // An API refuses an empty turn.
+        let answer = if turn.answer.trim().is_empty() { "(no answer)" } else { &turn.answer };
+        prompt.messages.push(says(Role::Assistant, answer));
+        prompt.messages.extend(turn.reply.iter().map(|reply| says(Role::User, &reply.text)));
+    }
     prompt
 }
 

@@ -5,8 +5,9 @@
 
 use crate::config::{Config, Repository, Secrets};
 use crate::domain::change::Plan;
-use crate::domain::draft::{DrafterKind, Stage, TargetKind, Usage};
+use crate::domain::draft::{DrafterKind, Published, Stage, TargetKind, Usage};
 use crate::domain::id::DraftId;
+use crate::domain::review::{Choices, Proposal};
 use crate::domain::time::Millis;
 use crate::protocol::read::{Detail, RankedFile};
 use crate::providers::GitCache;
@@ -27,6 +28,8 @@ pub struct Job {
     pub repository: Repository,
     pub drafter: DrafterKind,
     pub target: TargetKind,
+    /// Stop at the finished change, for somebody to look at it.
+    pub confirm: bool,
     /// The newest earlier run that made a change.
     pub previous: Option<Previous>,
 }
@@ -58,19 +61,57 @@ pub struct Tools {
 pub struct Saved {
     /// The commit the run started from; started from again where it can still be had.
     pub commit: Option<String>,
-    /// What the model answered first, when the run ended before that was judged or mended.
-    pub answer: Option<SavedAnswer>,
+    /// What was said with the model, when the run ended before a change came of it.
+    pub conversation: Option<SavedConversation>,
     /// The change that passed the check stage.
     pub change: Option<SavedChange>,
+    /// Somebody has looked at the change, decided this, and wants it published.
+    pub released: Option<Choices>,
 }
 
-/// A model's answer that is paid for and not judged yet.
+/// What was said with a model so far, all of it paid for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SavedAnswer {
-    /// The commit that the model was shown; about any other the answer says nothing.
+pub struct SavedConversation {
+    /// The commit that the model was shown; about any other its answers say nothing.
     pub base: String,
-    pub text: String,
+    pub turns: Vec<Turn>,
+    /// Of all turns, and of questions that got no answer that could be used.
     pub usage: Usage,
+}
+
+impl SavedConversation {
+    pub(super) fn about(base: &str) -> Self {
+        Self { base: base.to_owned(), turns: Vec::new(), usage: Usage::default() }
+    }
+}
+
+/// An answer, and what was said to it; `None` while it is not judged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Turn {
+    pub answer: String,
+    pub reply: Option<Reply>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reply {
+    pub kind: ReplyKind,
+    pub text: String,
+}
+
+/// Why a model was answered. Each kind has its own limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReplyKind {
+    /// Its change could not be applied.
+    Repair,
+}
+
+/// How a run ended, when nothing went wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    Published(Published),
+    /// The change is saved and waits for somebody to look at it.
+    Waiting,
 }
 
 /// A checked change, ready to publish.
@@ -104,10 +145,12 @@ pub enum Artifact {
     Base { commit: String },
     /// Files shown to the drafter, best first.
     Files(Vec<RankedFile>),
-    /// The model's first answer: give it back as [`Saved::answer`] after a crash.
-    Answer(SavedAnswer),
+    /// Replaces the one before: give it back as [`Saved::conversation`] after a crash.
+    Conversation(SavedConversation),
     /// The checked change: give it back as [`Saved::change`] after a crash.
     Change(SavedChange),
+    /// What a reviewer sees beside the diff.
+    Proposal(Proposal),
     /// Unified diff of the change.
     Diff(String),
     /// All that this run used so far, repair rounds included; the newest replaces the one before.

@@ -1,9 +1,9 @@
 //! L3: from a report to a draft, stage by stage.
 //!
 //! ```text
-//! checkout ─▶ context ─▶ model ─▶ check ─▶ publish
-//! git cache    rank and    ask for   apply or   commit, push,
-//! + worktree   pack files  a change  repair     draft PR
+//! checkout ─▶ context ─▶ model ─▶ check ─▶ (review) ─▶ publish
+//! git cache    rank and    ask for   apply or    a person     commit, push,
+//! + worktree   pack files  a change  repair      looks at it  draft PR
 //! ```
 //!
 //! [`run`] is the pipeline; the engine calls it, and whatever it wants kept goes through the engine's [`Reporter`]. Everything
@@ -25,6 +25,9 @@ mod tail;
 mod template;
 
 pub use error::DraftError;
-pub use job::{Artifact, Job, Previous, Reporter, Saved, SavedAnswer, SavedChange, Stop, Tools};
+pub use job::{
+    Artifact, Job, Outcome, Previous, Reply, ReplyKind, Reporter, Saved, SavedChange, SavedConversation, Stop, Tools,
+    Turn,
+};
 pub use pipeline::{dry_run, run};
 pub use ready::{defaults, missing, missing_configuration};

@@ -1,85 +1,123 @@
-//! The drafter `anthropic`: asks a model for the change, judges the answer, and lets it mend the answer once.
+//! The drafters that are models: ask for the change, judge the answer, let it be mended, and remember every turn.
+//!
+//! A conversation is saved after each answer and each reply. A run that was interrupted goes on where it was: what the model
+//! has answered is not asked for again, and how often it was told to mend something still counts.
 
 use super::answer;
 use super::brief::{self, Brief};
 use super::error::DraftError;
-use super::job::{Artifact, Drafted, Reporter, SavedAnswer, Tools};
+use super::job::{Artifact, Drafted, Reply, ReplyKind, Reporter, SavedConversation, Tools, Turn};
 use super::protect::Protected;
 use super::tail::Tail;
 use crate::domain::change::{ChangeSet, Plan, Problem};
-use crate::domain::draft::{Stage, Usage};
+use crate::domain::draft::Stage;
+use crate::domain::text;
 use crate::providers::{Anthropic, Completion, Prompt, ProviderError, Worktree};
 use std::time::Duration;
 
+/// How often an answer that can't be applied goes back to the model.
+const MAX_REPAIRS: usize = 1;
 /// Most of an unusable answer that the log keeps, in bytes.
 const MAX_LOGGED: usize = 64 * 1024;
 
 /// A conversation with a model about one change.
 pub(super) struct Conversation<'a> {
     client: Anthropic,
-    prompt: Prompt,
+    /// The question before all turns.
+    question: Prompt,
     reporter: &'a dyn Reporter,
-    /// Of all turns so far.
-    usage: Usage,
+    stage: Stage,
+    saved: SavedConversation,
 }
 
 impl<'a> Conversation<'a> {
-    pub(super) fn new(tools: &Tools, brief: &Brief, reporter: &'a dyn Reporter) -> Result<Self, DraftError> {
+    /// About the commit `base`. What was said about another commit says nothing about this one and is forgotten.
+    pub(super) fn new(
+        tools: &Tools,
+        brief: &Brief,
+        reporter: &'a dyn Reporter,
+        base: &str,
+        saved: Option<SavedConversation>,
+    ) -> Result<Self, DraftError> {
         let config = &tools.config.anthropic;
         let key = tools.secrets.anthropic.clone();
         let key =
             key.ok_or_else(|| DraftError::Configuration("The Anthropic key is gone: set ANTHROPIC_API_KEY.".into()))?;
         let client = Anthropic::new(tools.http.clone(), config, key);
-        Ok(Self { client, prompt: brief.prompt(config.max_output_tokens), reporter, usage: Usage::default() })
+        let question = brief.prompt(config.max_output_tokens);
+        let saved = saved.filter(|saved| saved.base == base);
+        let saved = saved.unwrap_or_else(|| SavedConversation::about(base));
+        Ok(Self { client, question, reporter, stage: Stage::Model, saved })
     }
 
-    /// The model stage: the first answer, unjudged, about the commit `base`.
-    pub(super) async fn ask(&mut self, base: &str) -> Result<String, DraftError> {
-        let text = self.turn(Stage::Model).await?;
-        let answer = SavedAnswer { base: base.to_owned(), text: text.clone(), usage: self.usage };
-        self.reporter.save(Artifact::Answer(answer)).await?;
-        Ok(text)
+    /// Whether the model has answered before.
+    pub(super) fn has_begun(&self) -> bool {
+        !self.saved.turns.is_empty()
     }
 
-    /// Goes on with the first answer of a run that was interrupted.
-    pub(super) fn recall(&mut self, answer: SavedAnswer) -> String {
-        self.usage = answer.usage;
-        answer.text
-    }
-
-    /// The check stage: the answer as a plan that applies, after at most one more turn.
-    pub(super) async fn check(
-        mut self,
-        answer: String,
-        worktree: &Worktree,
-        protected: &Protected,
-    ) -> Result<Drafted, DraftError> {
-        let problems = match judge(&answer, worktree, protected) {
-            Ok(judged) => return self.finish(judged),
-            Err(problems) => problems,
-        };
-        self.tell(&answer, &problems).await?;
-        self.prompt = brief::repair(self.prompt, &answer, &problems);
-        self.reporter.detail("Asking the model to mend its answer".into()).await?;
-        let second = self.turn(Stage::Check).await?;
-        match judge(&second, worktree, protected) {
-            Ok(judged) => self.finish(judged),
-            Err(problems) => {
-                self.tell(&second, &problems).await?;
-                Err(DraftError::BadChange(problems))
+    /// The model and the check stage: a change that applies, or why there is none.
+    pub(super) async fn change(&mut self, worktree: &Worktree, protected: &Protected) -> Result<Drafted, DraftError> {
+        loop {
+            let answer = self.answer().await?;
+            self.enter(Stage::Check).await?;
+            let problems = match judge(&answer, worktree, protected) {
+                Ok(judged) => return self.finish(judged),
+                Err(problems) => problems,
+            };
+            self.tell(&answer, &problems).await?;
+            if self.replies(ReplyKind::Repair) >= MAX_REPAIRS {
+                return Err(DraftError::BadChange(problems));
             }
+            self.reporter.detail("Asking the model to mend its answer".into()).await?;
+            self.reply(ReplyKind::Repair, brief::repair(&problems)).await?;
         }
     }
 
-    fn finish(self, (change, plan): (ChangeSet, Plan)) -> Result<Drafted, DraftError> {
+    /// Says something to the last answer; the next one will be about that.
+    pub(super) async fn reply(&mut self, kind: ReplyKind, text: String) -> Result<(), DraftError> {
+        if let Some(last) = self.saved.turns.last_mut() {
+            last.reply = Some(Reply { kind, text });
+        }
+        self.save().await
+    }
+
+    /// How often something of this kind was said.
+    pub(super) fn replies(&self, kind: ReplyKind) -> usize {
+        self.saved.turns.iter().filter(|turn| turn.reply.as_ref().is_some_and(|reply| reply.kind == kind)).count()
+    }
+
+    async fn enter(&mut self, stage: Stage) -> Result<(), DraftError> {
+        if self.stage < stage {
+            self.stage = stage;
+            self.reporter.stage(stage).await?;
+        }
+        Ok(())
+    }
+
+    /// The answer that nothing was said to yet: the saved one, or a new one.
+    async fn answer(&mut self) -> Result<String, DraftError> {
+        if let Some(Turn { answer, reply: None }) = self.saved.turns.last() {
+            return Ok(answer.clone());
+        }
+        let answer = self.turn().await?;
+        self.saved.turns.push(Turn { answer: answer.clone(), reply: None });
+        self.save().await?;
+        Ok(answer)
+    }
+
+    async fn save(&self) -> Result<(), DraftError> {
+        Ok(self.reporter.save(Artifact::Conversation(self.saved.clone())).await?)
+    }
+
+    fn finish(&self, (change, plan): (ChangeSet, Plan)) -> Result<Drafted, DraftError> {
         if change.files.is_empty() {
             return Err(DraftError::NoChange(change.summary));
         }
-        Ok(Drafted { title: change.title, summary: change.summary, files: plan, usage: self.usage })
+        Ok(Drafted { title: change.title, summary: change.summary, files: plan, usage: self.saved.usage })
     }
 
-    async fn turn(&mut self, stage: Stage) -> Result<String, DraftError> {
-        let reporter = self.reporter;
+    async fn turn(&mut self) -> Result<String, DraftError> {
+        let (reporter, stage) = (self.reporter, self.stage);
         let mut tail = Tail::default();
         let mut on_text = |piece: &str| {
             tail.push(piece);
@@ -89,12 +127,13 @@ impl<'a> Conversation<'a> {
             let seconds = wait.as_secs_f64().ceil();
             reporter.progress(stage, 0, &format!("{why}\nTrying again in {seconds} s …"));
         };
-        let answered = self.client.complete(&self.prompt, &mut on_text, &on_wait).await;
+        let prompt = brief::with_turns(self.question.clone(), &self.saved.turns);
+        let answered = self.client.complete(&prompt, &mut on_text, &on_wait).await;
         // A refusal or a cut answer has been paid for as well.
         let used = answered.as_ref().map_or_else(ProviderError::usage, |c| Some(c.usage));
         if let Some(used) = used {
-            self.usage = self.usage.plus(used);
-            self.reporter.save(Artifact::Usage(self.usage)).await?;
+            self.saved.usage = self.saved.usage.plus(used);
+            self.reporter.save(Artifact::Usage(self.saved.usage)).await?;
         }
         let Completion { text, usage, model, request_id } = answered?;
         let line = format!("{model} answered with {} tokens to {}", usage.output_tokens, usage.input_tokens);
@@ -106,9 +145,7 @@ impl<'a> Conversation<'a> {
     /// Puts what is wrong where the user can see it now and the answer where it can be read later.
     async fn tell(&self, answer: &str, problems: &[Problem]) -> Result<(), DraftError> {
         for problem in problems {
-            self.reporter
-                .detail(format!("Can't apply: {}", crate::domain::text::clipped(&problem.to_string(), 300)))
-                .await?;
+            self.reporter.detail(format!("Can't apply: {}", text::clipped(&problem.to_string(), 300))).await?;
         }
         let kept = &answer[..answer.floor_char_boundary(MAX_LOGGED)];
         self.reporter.save(Artifact::Log(format!("The answer that could not be used:\n{kept}\n"))).await?;

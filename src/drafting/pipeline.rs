@@ -1,16 +1,17 @@
-//! The five stages in order, and the promise that the worktree is gone at the end, however it ends.
+//! The stages in order, and the promise that the worktree is gone at the end, however it ends.
 
 use super::brief::Brief;
 use super::command;
 use super::context::{self, Context};
 use super::error::DraftError;
-use super::job::{Artifact, Drafted, Job, Reporter, Saved, SavedAnswer, SavedChange, Tools};
+use super::job::{Artifact, Drafted, Job, Outcome, Reporter, Saved, SavedChange, SavedConversation, Tools};
 use super::model::Conversation;
 use super::protect::Protected;
 use super::publish;
 use super::ready::Place;
 use crate::domain::change::RepoPath;
-use crate::domain::draft::{DrafterKind, Published, Stage, TargetKind};
+use crate::domain::draft::{DrafterKind, Stage, TargetKind};
+use crate::domain::review::{Choices, Proposal};
 use crate::domain::text;
 use crate::domain::time::Millis;
 use crate::protocol::read::DryRun;
@@ -20,13 +21,13 @@ use std::sync::Arc;
 /// A regular file, executable or not, in git's modes; links and submodules are other numbers.
 const REGULAR: [u32; 2] = [0o100_644, 0o100_755];
 
-/// Drafts a change for a report and publishes it.
+/// Drafts a change for a report, and publishes it or leaves it for a review.
 ///
 /// Dropping the future stops the run: the request or command ends, and the worktree is removed.
 ///
 /// # Errors
 /// A sentence that says what went wrong and what to do; then nothing was published, unless the error says so.
-pub async fn run(job: &Job, tools: &Tools, saved: Saved, reporter: &dyn Reporter) -> Result<Published, DraftError> {
+pub async fn run(job: &Job, tools: &Tools, saved: Saved, reporter: &dyn Reporter) -> Result<Outcome, DraftError> {
     reporter.stage(Stage::Checkout).await?;
     let place = Place::new(job, tools)?;
     let protected = Protected::new(&tools.config, &job.repository)?;
@@ -121,17 +122,59 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    async fn stages(&self, worktree: &Arc<Worktree>, saved: Saved) -> Result<Published, DraftError> {
+    async fn stages(&self, worktree: &Arc<Worktree>, saved: Saved) -> Result<Outcome, DraftError> {
         let base = worktree.base_commit();
         self.say(format!("{} at {} ({})", self.place.name, worktree.base_branch(), publish::short(base))).await?;
         self.reporter.save(Artifact::Base { commit: base.to_owned() }).await?;
-        let answer = saved.answer.filter(|answer| answer.base == base);
+        if let Some(choices) = saved.released {
+            return self.release(worktree, saved.change, choices).await;
+        }
         let change = match self.kept(saved.change, base).await? {
             Some(change) => self.resume(worktree, change).await?,
-            None => self.draft(worktree, answer).await?,
+            None => self.draft(worktree, saved.conversation).await?,
         };
+        if self.job.confirm {
+            self.reporter.stage(Stage::Review).await?;
+            return Ok(Outcome::Waiting);
+        }
+        self.publish(worktree, &change, &Choices::default()).await
+    }
+
+    async fn publish(
+        &self,
+        worktree: &Worktree,
+        change: &SavedChange,
+        choices: &Choices,
+    ) -> Result<Outcome, DraftError> {
         self.reporter.stage(Stage::Publish).await?;
-        publish::publish(self.job, self.tools, self.place, worktree, &change, self.reporter).await
+        let published =
+            publish::publish(self.job, self.tools, self.place, worktree, change, choices, self.reporter).await?;
+        Ok(Outcome::Published(published))
+    }
+
+    /// Publishes what somebody has looked at: that very change, or nothing.
+    async fn release(
+        &self,
+        worktree: &Worktree,
+        change: Option<SavedChange>,
+        choices: Choices,
+    ) -> Result<Outcome, DraftError> {
+        let base = worktree.base_commit();
+        let mut change = change.filter(|change| change.base == base).ok_or_else(|| {
+            DraftError::Local(format!(
+                "The commit that the change was made from is no longer to be had; {} is at {}. Draft again.",
+                worktree.base_branch(),
+                publish::short(base)
+            ))
+        })?;
+        worktree.apply(&change.files).await?;
+        if let Some(title) = &choices.title {
+            change.title.clone_from(title);
+        }
+        if let Some(summary) = &choices.summary {
+            change.summary.clone_from(summary);
+        }
+        self.publish(worktree, &change, &choices).await
     }
 
     async fn say(&self, line: String) -> Result<(), DraftError> {
@@ -159,15 +202,19 @@ impl Run<'_> {
         Ok(change)
     }
 
-    /// Context, model and check. An answer that is there already is not asked for again.
-    async fn draft(&self, worktree: &Arc<Worktree>, answer: Option<SavedAnswer>) -> Result<SavedChange, DraftError> {
+    /// Context, model and check. What the model has answered already is not asked for again.
+    async fn draft(
+        &self,
+        worktree: &Arc<Worktree>,
+        conversation: Option<SavedConversation>,
+    ) -> Result<SavedChange, DraftError> {
         self.reporter.stage(Stage::Context).await?;
         let context = choose(self.job, self.tools, self.place, worktree).await?;
         let brief = Brief::new(self.job, &context);
         self.report_context(&context).await?;
         self.reporter.stage(Stage::Model).await?;
         let Drafted { title, summary, files, usage } = match self.job.drafter {
-            DrafterKind::Anthropic => self.ask_model(&brief, worktree, answer).await?,
+            DrafterKind::Anthropic => self.ask_model(&brief, worktree, conversation).await?,
             DrafterKind::Command => self.run_command(&brief, worktree).await?,
         };
         let title = publish::title(&title, &self.job.report.feedback.report.what_i_needed);
@@ -177,6 +224,9 @@ impl Run<'_> {
         let files = if files == 1 { "1 file changes".to_owned() } else { format!("{files} files change") };
         self.say(format!("{}: {files}", change.title)).await?;
         self.reporter.save(Artifact::Diff(worktree.diff().await?)).await?;
+        let (title, summary) = (change.title.clone(), change.summary.clone());
+        let proposal = Proposal { title, summary, base: worktree.base_branch().to_owned() };
+        self.reporter.save(Artifact::Proposal(proposal)).await?;
         self.reporter.save(Artifact::Change(change.clone())).await?;
         Ok(change)
     }
@@ -185,19 +235,17 @@ impl Run<'_> {
         &self,
         brief: &Brief,
         worktree: &Worktree,
-        answer: Option<SavedAnswer>,
+        saved: Option<SavedConversation>,
     ) -> Result<Drafted, DraftError> {
-        let mut conversation = Conversation::new(self.tools, brief, self.reporter)?;
-        let answer = if let Some(answer) = answer {
+        let base = worktree.base_commit();
+        let mut conversation = Conversation::new(self.tools, brief, self.reporter, base, saved)?;
+        if conversation.has_begun() {
             self.say("Answered before the run was interrupted".into()).await?;
-            conversation.recall(answer)
         } else {
             let model = &self.tools.config.anthropic.model;
             self.say(format!("Asking {model} with about {} tokens", brief.tokens())).await?;
-            conversation.ask(worktree.base_commit()).await?
-        };
-        self.reporter.stage(Stage::Check).await?;
-        let change = conversation.check(answer, worktree, self.protected).await?;
+        }
+        let change = conversation.change(worktree, self.protected).await?;
         worktree.apply(&change.files).await?;
         Ok(change)
     }

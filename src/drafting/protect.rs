@@ -150,14 +150,8 @@ mod tests {
     use crate::config::Source;
 
     fn protected(patterns: &[&str]) -> Result<Protected, DraftError> {
-        let repository = Repository {
-            server: "*".into(),
-            source: Source::Github("o/r".into()),
-            branch: None,
-            drafter: None,
-            target: None,
-            protect: patterns.iter().map(ToString::to_string).collect(),
-        };
+        let protect = patterns.iter().map(ToString::to_string).collect();
+        let repository = Repository { protect, ..Repository::new("*", Source::Github("o/r".into())) };
         Protected::new(&Config::default(), &repository)
     }
 

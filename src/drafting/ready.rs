@@ -125,7 +125,7 @@ mod tests {
     use std::path::PathBuf;
 
     fn repository(source: Source) -> Repository {
-        Repository { server: "billing".into(), source, branch: None, drafter: None, target: None, protect: Vec::new() }
+        Repository::new("billing", source)
     }
 
     #[test]

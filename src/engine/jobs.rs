@@ -9,7 +9,7 @@ use super::{Engine, Inner, lock, receipt, refusal};
 use crate::config::Config;
 use crate::domain::draft::{Draft, DraftState, DrafterKind, Published, Stage, TargetKind};
 use crate::domain::id::{CommandId, DraftId, FeedbackId};
-use crate::drafting::{self, Artifact, DraftError, Job, Previous, Reporter, Saved, Stop, Tools};
+use crate::drafting::{self, Artifact, DraftError, Job, Outcome, Previous, Reporter, Saved, Stop, Tools};
 use crate::protocol::read::DryRun;
 use crate::protocol::{Actor, Door, Made, Progress, Receipt, Refusal, RefusalKind};
 use crate::providers::GitCache;
@@ -26,6 +26,7 @@ pub(super) struct Wanted {
     pub(super) force: bool,
     pub(super) drafter: Option<DrafterKind>,
     pub(super) target: Option<TargetKind>,
+    pub(super) unattended: bool,
 }
 
 impl Engine {
@@ -50,10 +51,27 @@ impl Engine {
             drafter,
             model: model_name(&config, drafter),
             target,
+            confirm: config.draft.confirm && !wanted.unattended,
         });
         let written = self.write(Some(id), actor, change).await.map_err(refusal)?;
         if let (Made::Draft(draft), false) = (&written.made, written.replayed) {
             self.spawn_run(draft.clone());
+        }
+        Ok(receipt(written))
+    }
+
+    /// Publishes a change that was reviewed.
+    pub(super) async fn release_draft(
+        &self,
+        id: CommandId,
+        actor: Actor,
+        draft: DraftId,
+        despite_failure: bool,
+    ) -> Result<Receipt, Refusal> {
+        let change = Change::Release { draft: draft.clone(), despite_failure };
+        let written = self.write(Some(id), actor, change).await.map_err(refusal)?;
+        if !written.replayed {
+            self.spawn_run(draft);
         }
         Ok(receipt(written))
     }
@@ -101,7 +119,7 @@ impl Engine {
         };
         let (drafter, target) = drafting::defaults(&config, &repository);
         let draft = DraftId::trusted(uuid::Uuid::now_v7().to_string());
-        let job = Job { draft, number: 1, report, repository, drafter, target, previous: None };
+        let job = Job { draft, number: 1, report, repository, drafter, target, confirm: false, previous: None };
         let git = GitCache::new(self.inner.options.cache_dir.clone());
         drafting::dry_run(&job, &self.inner.tools(config, git)).await.map_err(|e| {
             let kind = if matches!(e, DraftError::Configuration(_)) {
@@ -170,10 +188,23 @@ async fn run_in_place(inner: &Arc<Inner>, git: &GitCache, id: &DraftId) {
         }
         Err(e) => Err(e),
     };
+    let wait = |trouble| Change::MoveDraft { draft: id.clone(), to: DraftState::Waiting { trouble } };
     match result {
-        Ok(published) => publish(inner, id, published).await,
+        Ok(Outcome::Published(published)) => publish(inner, id, published).await,
+        Ok(Outcome::Waiting) => end(inner, id, wait(String::new())).await,
+        // Somebody has looked at the change and decided about it: that is not lost because the network is down.
+        Err(reason) if is_released(inner, id).await => end(inner, id, wait(reason)).await,
         Err(reason) => end(inner, id, Change::FailDraft { draft: id.clone(), reason }).await,
     }
+}
+
+/// Whether a run is where only a reviewer could send it.
+fn released(draft: &Draft) -> bool {
+    draft.confirm && draft.state == DraftState::Running { stage: Stage::Publish }
+}
+
+async fn is_released(inner: &Inner, id: &DraftId) -> bool {
+    inner.store.draft_head(id).await.is_ok_and(|draft| released(&draft))
 }
 
 /// Everything a run needs, as it is now: notes added since it was queued count.
@@ -192,12 +223,17 @@ async fn prepare(inner: &Arc<Inner>, git: &GitCache, id: &DraftId) -> Result<(Jo
     let commit = store.artifact(id, ArtifactName::Base).await.map_err(text)?;
     let saved = Saved {
         commit,
-        answer: read_back(store, id, ArtifactName::Answer).await?,
+        conversation: read_back(store, id, ArtifactName::Conversation).await?,
         change: read_back(store, id, ArtifactName::Change).await?,
+        released: if released(&draft) {
+            Some(read_back(store, id, ArtifactName::Choices).await?.unwrap_or_default())
+        } else {
+            None
+        },
     };
     let previous = previous(inner, &draft).await.map_err(text)?;
-    let (number, drafter, target) = (draft.number, draft.drafter, draft.target);
-    let job = Job { draft: id.clone(), number, report, repository, drafter, target, previous };
+    let Draft { number, drafter, target, confirm, .. } = draft;
+    let job = Job { draft: id.clone(), number, report, repository, drafter, target, confirm, previous };
     Ok((job, inner.tools(config, git.clone()), saved, draft))
 }
 
@@ -218,6 +254,7 @@ async fn previous(inner: &Inner, draft: &Draft) -> Result<Option<Previous>, Stor
             DraftState::Published { published } => (published.branch, published.pr_url),
             DraftState::Queued
             | DraftState::Running { .. }
+            | DraftState::Waiting { .. }
             | DraftState::Failed { .. }
             | DraftState::Cancelled { .. } => Default::default(),
         };
@@ -334,10 +371,11 @@ impl Reporter for Recorder {
             let change = match artifact {
                 Artifact::Base { commit } => Change::SaveArtifact { draft, name: ArtifactName::Base, content: commit },
                 Artifact::Files(files) => as_json(draft, ArtifactName::Files, &files)?,
-                Artifact::Answer(answer) => as_json(draft, ArtifactName::Answer, &answer)?,
+                Artifact::Conversation(said) => as_json(draft, ArtifactName::Conversation, &said)?,
+                Artifact::Proposal(proposal) => as_json(draft, ArtifactName::Proposal, &proposal)?,
                 Artifact::Change(change) => as_json(draft, ArtifactName::Change, &change)?,
                 Artifact::Diff(diff) => Change::SaveArtifact { draft, name: ArtifactName::Diff, content: diff },
-                Artifact::Usage(usage) => Change::SetUsage { draft, usage },
+                Artifact::Usage(usage) => Change::SetUsage { draft, usage, cost: None },
                 Artifact::Log(text) => Change::AppendLog { draft, text },
             };
             self.store(change).await

@@ -9,6 +9,7 @@ mod clock;
 mod feed;
 mod jobs;
 mod lock;
+mod review;
 mod settings;
 
 pub use clock::Clock;
@@ -182,8 +183,16 @@ impl Engine {
                 Change::InsertNote { id: NoteId::trusted(new_id()), feedback, content: content.into(), public }
             }
             Command::SetReviewed { feedback, reviewed } => Change::SetReviewed { feedback, reviewed },
-            Command::StartDraft { feedback, force, drafter, target } => {
-                return self.start_draft(id, actor, jobs::Wanted { feedback, force, drafter, target }).await;
+            Command::StartDraft { feedback, force, drafter, target, unattended } => {
+                return self
+                    .start_draft(id, actor, jobs::Wanted { feedback, force, drafter, target, unattended })
+                    .await;
+            }
+            Command::EditReview { draft, choices } => {
+                Change::EditReview { draft, choices: Box::new(review::checked(*choices)?) }
+            }
+            Command::PublishDraft { draft, despite_failure } => {
+                return self.release_draft(id, actor, draft, despite_failure).await;
             }
             Command::CancelDraft { draft } => Change::CancelDraft { draft },
             Command::RecordHeartbeat { heartbeat } => Change::RecordHeartbeat(heartbeat),

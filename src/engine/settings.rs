@@ -66,14 +66,8 @@ fn effective(config: &Config, stored: &BTreeMap<String, String>) -> Config {
     if config.repositories.is_empty()
         && let Some(repo) = get("github_repo")
     {
-        config.repositories.push(Repository {
-            server: "*".into(),
-            source: Source::Github(repo),
-            branch: get("default_branch"),
-            drafter: None,
-            target: None,
-            protect: Vec::new(),
-        });
+        let branch = get("default_branch");
+        config.repositories.push(Repository { branch, ..Repository::new("*", Source::Github(repo)) });
     }
     let provider = get("llm_provider").map(|word| DrafterKind::from_word(&word));
     if let Some(Some(drafter)) = provider

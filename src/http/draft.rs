@@ -36,7 +36,7 @@ pub(super) async fn draft_pr(
     };
     // The place first: a run that nobody could watch is not started.
     let place = app.watcher_place()?;
-    let command = Command::StartDraft { feedback, force, drafter: None, target: None };
+    let command = Command::StartDraft { feedback, force, drafter: None, target: None, unattended: true };
     let receipt = app.engine().submit(key.or_new(), actor(), command).await?;
     match receipt.made {
         Made::Draft(draft) => {
@@ -117,7 +117,7 @@ impl Told {
             self.details[i] = record.details.len().max(self.details[i]);
         }
         match &now.draft.state {
-            DraftState::Queued | DraftState::Running { .. } => {}
+            DraftState::Queued | DraftState::Running { .. } | DraftState::Waiting { .. } => {}
             DraftState::Published { published } => {
                 lines.push(self.last("done", json!({"pr_url": published.pr_url, "branch": published.branch})));
             }
@@ -140,6 +140,7 @@ mod tests {
     use super::*;
     use crate::domain::draft::{Draft, DrafterKind, Published, Stage, StageRecord, TargetKind, Usage};
     use crate::domain::id::FeedbackId;
+    use crate::domain::review::Choices;
     use crate::domain::time::Millis;
 
     fn run(state: DraftState, stages: &[(Stage, &[&str])]) -> DraftDetail {
@@ -156,6 +157,10 @@ mod tests {
             created_at: Millis(0),
             updated_at: Millis(0),
             usage: Usage::default(),
+            cost: None,
+            confirm: false,
+            verdict: None,
+            pull: None,
         };
         let record = |(stage, details): &(Stage, &[&str])| StageRecord {
             stage: *stage,
@@ -164,7 +169,15 @@ mod tests {
             details: details.iter().map(|d| (*d).to_owned()).collect(),
         };
         let stages = stages.iter().map(record).collect();
-        DraftDetail { draft, stages, files: Vec::new(), diff: String::new(), log: String::new() }
+        DraftDetail {
+            draft,
+            stages,
+            files: Vec::new(),
+            diff: String::new(),
+            log: String::new(),
+            proposal: None,
+            choices: Choices::default(),
+        }
     }
 
     fn running(stage: Stage) -> DraftState {

@@ -5,6 +5,7 @@ use crate::domain::draft::{DrafterKind, TargetKind};
 use crate::domain::feedback::{FieldError, NewFeedback};
 use crate::domain::id::{DraftId, FeedbackId, NoteId};
 use crate::domain::note::NoteText;
+use crate::domain::review::Choices;
 use crate::domain::server::Heartbeat;
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +35,20 @@ pub enum Command {
         /// Instead of what the configuration says.
         drafter: Option<DrafterKind>,
         target: Option<TargetKind>,
+        /// Nobody is there to look at the change: it is published without a review, whatever the configuration says.
+        #[serde(default)]
+        unattended: bool,
+    },
+    /// Replaces what was decided about a change that waits for a review.
+    EditReview {
+        draft: DraftId,
+        choices: Box<Choices>,
+    },
+    /// Publishes a change that waits for a review. To discard it, cancel the draft.
+    PublishDraft {
+        draft: DraftId,
+        /// Although its `verify` command failed.
+        despite_failure: bool,
     },
     CancelDraft {
         draft: DraftId,

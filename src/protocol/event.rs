@@ -29,9 +29,14 @@ word_enum! {
         DraftStageStarted = "draft_stage_started",
         DraftDetailAdded = "draft_detail_added",
         DraftStageDone = "draft_stage_done",
+        DraftWaiting = "draft_waiting",
+        /// Somebody decided something about a change that waits.
+        DraftReviewEdited = "draft_review_edited",
         DraftPublished = "draft_published",
         DraftFailed = "draft_failed",
         DraftCancelled = "draft_cancelled",
+        /// A pull request was merged or closed, or its checks ended.
+        DraftPullRequestChanged = "draft_pull_request_changed",
         SettingsSaved = "settings_saved",
         /// A server not heard of before, or one with other tools than before. Heartbeats that say nothing new make no event.
         ServerChanged = "server_changed",

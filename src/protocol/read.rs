@@ -6,6 +6,7 @@ use crate::domain::feedback::{Feedback, GapType, Resolution};
 use crate::domain::filter::{Facts, Filter};
 use crate::domain::id::FeedbackId;
 use crate::domain::note::Note;
+use crate::domain::review::{Choices, Proposal};
 use crate::domain::time::Millis;
 use serde::{Deserialize, Serialize};
 
@@ -184,6 +185,12 @@ pub struct DraftDetail {
     pub diff: String,
     /// Everything the run printed, capped; readable long after.
     pub log: String,
+    /// What the drafter proposes, once there is a change.
+    #[serde(default)]
+    pub proposal: Option<Proposal>,
+    /// What was decided about it.
+    #[serde(default)]
+    pub choices: Choices,
 }
 
 /// A file chosen for the context, and why.

@@ -10,10 +10,16 @@ word_enum! {
         Base = "base",
         /// The ranking, as JSON.
         Files = "files",
-        /// The model's first answer, unjudged, as JSON.
-        Answer = "answer",
+        /// What was said with the model so far, as JSON.
+        Conversation = "conversation",
         /// The change as it will be written, as JSON.
         Change = "change",
+        /// Title, summary and base branch for whoever reviews it, as JSON.
+        Proposal = "proposal",
+        /// What the reviewer decided, as JSON.
+        Choices = "choices",
+        /// How `verify` ended, with the end of its output, as JSON.
+        Verified = "verified",
         Diff = "diff",
         Log = "log",
     }

@@ -10,7 +10,11 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// One file per released schema, in order; `user_version` counts them.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_init.sql"), include_str!("migrations/0002_servers.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_init.sql"),
+    include_str!("migrations/0002_servers.sql"),
+    include_str!("migrations/0003_reviews.sql"),
+];
 
 /// What the file was before.
 enum Found {

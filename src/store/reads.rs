@@ -13,6 +13,7 @@ use crate::domain::draft::{Draft, Stage, StageRecord};
 use crate::domain::feedback::Report;
 use crate::domain::filter::Sort;
 use crate::domain::id::{DraftId, FeedbackId};
+use crate::domain::review::Choices;
 use crate::domain::server::Server;
 use crate::domain::time::Millis;
 use crate::protocol::Seq;
@@ -20,6 +21,7 @@ use crate::protocol::read::{
     Detail, DraftDetail, Facets, MAX_PAGE, Page, PageRequest, Position, RankedFile, Row, Snapshot, Stats,
 };
 use rusqlite::{Connection, OptionalExtension, Row as SqlRow, params};
+use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 
 /// Values that a facet lists at most.
@@ -112,7 +114,7 @@ impl Store {
         .await
     }
 
-    /// Runs that are queued or running, oldest first.
+    /// Runs that are queued or running, oldest first. What waits for a person is left alone.
     pub async fn unfinished_drafts(&self) -> Result<Vec<Draft>, StoreError> {
         self.read(|conn| {
             let sql = format!(
@@ -279,17 +281,22 @@ fn draft_detail(conn: &Connection, id: &DraftId) -> Result<DraftDetail, StoreErr
     let missing = || StoreError::NotFound { what: "draft", id: id.to_string() };
     let n = n.ok_or_else(missing)?;
     let draft = draft_by_number(conn, n)?.ok_or_else(missing)?;
-    let files: Vec<RankedFile> = match artifact(conn, n, ArtifactName::Files)? {
-        Some(json) => serde_json::from_str(&json).map_err(|e| StoreError::Stored(e.to_string()))?,
-        None => Vec::new(),
-    };
+    let files: Option<Vec<RankedFile>> =
+        artifact(conn, n, ArtifactName::Files)?.map(|json| from_json(&json)).transpose()?;
+    let stored = |name| artifact(conn, n, name);
     Ok(DraftDetail {
         draft,
+        proposal: stored(ArtifactName::Proposal)?.map(|json| from_json(&json)).transpose()?,
+        choices: stored(ArtifactName::Choices)?.map_or_else(|| Ok(Choices::default()), |json| from_json(&json))?,
         stages: stages(conn, n)?,
-        files,
+        files: files.unwrap_or_default(),
         diff: artifact(conn, n, ArtifactName::Diff)?.unwrap_or_default(),
         log: artifact(conn, n, ArtifactName::Log)?.unwrap_or_default(),
     })
+}
+
+fn from_json<T: DeserializeOwned>(json: &str) -> Result<T, StoreError> {
+    serde_json::from_str(json).map_err(|e| StoreError::Stored(e.to_string()))
 }
 
 fn stages(conn: &Connection, n: i64) -> Result<Vec<StageRecord>, StoreError> {

@@ -1,7 +1,9 @@
 //! Rows to values. The one place where stored words become domain types again.
 
 use super::error::StoreError;
-use crate::domain::draft::{Draft, DraftState, DrafterKind, Published, Stage, TargetKind, Usage};
+use crate::domain::draft::{
+    Checks, Cost, Draft, DraftState, DrafterKind, Published, PullState, PullStatus, Stage, TargetKind, Usage, Verdict,
+};
 use crate::domain::feedback::{Feedback, GapType, Report, Resolution};
 use crate::domain::id::{DraftId, FeedbackId, NoteId};
 use crate::domain::note::Note;
@@ -139,7 +141,8 @@ pub(super) fn public_notes(conn: &Connection) -> Result<Vec<(Report, String)>, S
 
 pub(super) const DRAFT_COLUMNS: &str = "d.id, f.id, f.what_i_needed, f.server_name, d.number, d.state, d.stage, d.reason, d.branch, \
      d.commit_id, d.pr_url, d.repository, d.drafter, d.model, d.target, d.created_at, d.updated_at, d.input_tokens, \
-     d.output_tokens, d.cached_tokens";
+     d.output_tokens, d.cached_tokens, d.cache_written_tokens, d.cost, d.confirm, d.verdict, d.pull_state, d.pull_checks, \
+     d.pull_looked_at";
 
 pub(super) fn draft(row: &SqlRow<'_>) -> rusqlite::Result<Draft> {
     let needed = row.get_ref(2)?.as_bytes().unwrap_or_default();
@@ -156,8 +159,27 @@ pub(super) fn draft(row: &SqlRow<'_>) -> rusqlite::Result<Draft> {
         target: word(row, 14, TargetKind::from_word, TargetKind::Local)?,
         created_at: Millis(row.get(15)?),
         updated_at: Millis(row.get(16)?),
-        usage: Usage { input_tokens: row.get(17)?, output_tokens: row.get(18)?, cached_tokens: row.get(19)? },
+        usage: Usage {
+            input_tokens: row.get(17)?,
+            output_tokens: row.get(18)?,
+            cached_tokens: row.get(19)?,
+            cache_written_tokens: row.get(20)?,
+        },
+        cost: row.get::<_, Option<i64>>(21)?.map(Cost),
+        confirm: row.get(22)?,
+        verdict: known(row, 23, Verdict::from_word)?,
+        pull: pull(row)?,
     })
+}
+
+fn pull(row: &SqlRow<'_>) -> rusqlite::Result<Option<PullStatus>> {
+    let (Some(state), Some(looked_at)) = (known(row, 24, PullState::from_word)?, row.get(26)?) else { return Ok(None) };
+    let checks = known(row, 25, Checks::from_word)?.unwrap_or(Checks::Unknown);
+    Ok(Some(PullStatus { state, checks, looked_at: Millis(looked_at) }))
+}
+
+fn known<T>(row: &SqlRow<'_>, i: usize, from: fn(&str) -> Option<T>) -> rusqlite::Result<Option<T>> {
+    Ok(row.get_ref(i)?.as_str_or_null().unwrap_or(None).and_then(from))
 }
 
 fn word<T>(row: &SqlRow<'_>, i: usize, known: fn(&str) -> Option<T>, otherwise: T) -> rusqlite::Result<T> {
@@ -169,6 +191,7 @@ fn draft_state(row: &SqlRow<'_>) -> rusqlite::Result<DraftState> {
     let stage = row.get_ref(6)?.as_str_or_null().unwrap_or(None).and_then(Stage::from_word);
     Ok(match (word.as_str(), stage) {
         ("running", Some(stage)) => DraftState::Running { stage },
+        ("waiting", _) => DraftState::Waiting { trouble: row.get(7)? },
         ("published", _) => DraftState::Published {
             published: Published {
                 branch: row.get(8)?,

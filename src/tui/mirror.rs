@@ -269,6 +269,9 @@ pub fn changes_counts(event: &Event) -> bool {
         | EventKind::DraftStageStarted
         | EventKind::DraftDetailAdded
         | EventKind::DraftStageDone
+        | EventKind::DraftWaiting
+        | EventKind::DraftReviewEdited
+        | EventKind::DraftPullRequestChanged
         | EventKind::DraftPublished
         | EventKind::DraftFailed
         | EventKind::DraftCancelled

@@ -424,7 +424,7 @@ impl Model {
     }
 
     pub fn running(&self) -> usize {
-        self.mirror.drafts().iter().filter(|d| !d.state.is_over()).count()
+        self.mirror.drafts().iter().filter(|d| d.state.is_active()).count()
     }
 
     pub fn is_pending(&self, report: &FeedbackId) -> bool {

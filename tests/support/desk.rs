@@ -9,6 +9,7 @@ use patchwork::domain::feedback::{Feedback, NewFeedback};
 use patchwork::domain::filter::{Filter, Sort};
 use patchwork::domain::id::{CommandId, DraftId, FeedbackId, NoteId};
 use patchwork::domain::note::Note;
+use patchwork::domain::review::Choices;
 use patchwork::domain::server::Server;
 use patchwork::domain::time::{MINUTE, Millis};
 use patchwork::protocol::read::{
@@ -83,6 +84,10 @@ impl Desk {
             created_at: NOW.minus(minutes * MINUTE),
             updated_at: NOW,
             usage: Usage::default(),
+            cost: None,
+            confirm: false,
+            verdict: None,
+            pull: None,
         };
         self.runs.push(DraftDetail {
             draft,
@@ -90,6 +95,8 @@ impl Desk {
             files: Vec::new(),
             diff: String::new(),
             log: String::new(),
+            proposal: None,
+            choices: Choices::default(),
         });
         if let DraftState::Published { published } = state {
             let feedback = &mut self.detail_mut(report).unwrap().feedback;
@@ -203,7 +210,7 @@ impl Desk {
                 Made::Note(NoteId::trusted("n"))
             }
             Command::StartDraft { feedback, .. } => {
-                let busy = |run: &DraftDetail| run.draft.feedback_id == feedback && !run.draft.state.is_over();
+                let busy = |run: &DraftDetail| run.draft.feedback_id == feedback && run.draft.state.is_active();
                 if self.runs.iter().any(busy) {
                     let refusal = Refusal::new(RefusalKind::Conflict, "a draft of this report is running");
                     return vec![Msg::Answer(Answer::Submitted { id, result: Err(refusal) })];
@@ -216,6 +223,16 @@ impl Desk {
                 let run = self.run_mut(&draft);
                 run.draft.state = DraftState::Cancelled { stage: run.draft.state.stage() };
                 news.push(self.about_run(EventKind::DraftCancelled, "", &draft));
+                Made::Draft(draft)
+            }
+            Command::EditReview { draft, choices } => {
+                self.run_mut(&draft).choices = *choices;
+                news.push(self.about_run(EventKind::DraftReviewEdited, "", &draft));
+                Made::Nothing
+            }
+            Command::PublishDraft { draft, .. } => {
+                self.run_mut(&draft).draft.state = DraftState::Running { stage: Stage::Publish };
+                news.push(self.about_run(EventKind::DraftStageStarted, Stage::Publish.as_str(), &draft));
                 Made::Draft(draft)
             }
             other @ (Command::RecordFeedback { .. }
@@ -277,6 +294,7 @@ fn stages(state: &DraftState, minutes: i64) -> Vec<StageRecord> {
     let last = match state {
         DraftState::Queued | DraftState::Cancelled { stage: None } => return Vec::new(),
         DraftState::Published { .. } => Stage::Publish,
+        DraftState::Waiting { .. } => Stage::Review,
         DraftState::Running { stage }
         | DraftState::Failed { stage, .. }
         | DraftState::Cancelled { stage: Some(stage) } => *stage,
@@ -288,7 +306,8 @@ fn stages(state: &DraftState, minutes: i64) -> Vec<StageRecord> {
         let ended_at = (!running).then_some(started_at.plus(10_000));
         StageRecord { stage: *stage, started_at, ended_at, details: vec![format!("what {stage} did")] }
     };
-    Stage::ALL.iter().filter(|stage| **stage <= last).enumerate().map(record).collect()
+    let goes = |stage: &&Stage| **stage <= last && (!stage.is_optional() || **stage == last);
+    Stage::ALL.iter().filter(goes).enumerate().map(record).collect()
 }
 
 pub fn published(pr_url: &str) -> DraftState {

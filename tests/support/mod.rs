@@ -17,6 +17,7 @@ pub mod session;
 pub mod terminal;
 
 use patchwork::config::{Config, Secrets};
+use patchwork::domain::draft::Stage;
 use patchwork::domain::feedback::NewFeedback;
 use patchwork::domain::id::{CommandId, FeedbackId};
 use patchwork::engine::{Clock, Engine, EngineOptions, Mode, new_command_id};
@@ -30,6 +31,16 @@ use tempfile::TempDir;
 /// Says that a test could not be run, past the harness, which hides what a test prints when it passes.
 pub fn skipped(test: &str, why: &str) {
     std::io::stderr().write_all(format!("skipped: {test}: {why}\n").as_bytes()).unwrap();
+}
+
+/// The stages that every run goes through.
+pub fn usual_stages() -> Vec<Stage> {
+    Stage::ALL.iter().copied().filter(|stage| !stage.is_optional()).collect()
+}
+
+/// The usual stage behind this one.
+pub fn stage_after(stage: Stage) -> Option<Stage> {
+    usual_stages().into_iter().find(|next| *next > stage)
 }
 
 /// 2026-11-20T12:00:00Z

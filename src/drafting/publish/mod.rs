@@ -13,6 +13,7 @@ use super::error::DraftError;
 use super::job::{Job, Reporter, SavedChange, Tools};
 use super::ready::{Hub, Place};
 use crate::domain::draft::{DrafterKind, Published, TargetKind};
+use crate::domain::review::Choices;
 use crate::providers::{NewPullRequest, Worktree};
 
 /// Commits what the worktree holds and takes it to its target.
@@ -22,6 +23,7 @@ pub(super) async fn publish(
     place: &Place,
     worktree: &Worktree,
     change: &SavedChange,
+    choices: &Choices,
     reporter: &dyn Reporter,
 ) -> Result<Published, DraftError> {
     let drafter = drafter_name(job, tools);
@@ -40,8 +42,8 @@ pub(super) async fn publish(
                 title: change.title.clone(),
                 body: body::pull_request(job, change, &drafter),
                 head: published.branch.clone(),
-                base: worktree.base_branch().to_owned(),
-                draft: true,
+                base: choices.base.clone().unwrap_or_else(|| worktree.base_branch().to_owned()),
+                draft: choices.draft.unwrap_or(true),
             };
             published.pr_url = open(hub, &new, reporter).await?;
         }

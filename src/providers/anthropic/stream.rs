@@ -104,6 +104,7 @@ impl Counts {
             input_tokens: n(self.input) + n(self.cache_written) + cached,
             output_tokens: n(self.output),
             cached_tokens: cached,
+            cache_written_tokens: n(self.cache_written),
         }
     }
 }
@@ -288,7 +289,7 @@ mod tests {
             ),
             STOP,
         ]);
-        let usage = Usage { input_tokens: 325, output_tokens: 42, cached_tokens: 300 };
+        let usage = Usage { input_tokens: 325, output_tokens: 42, cached_tokens: 300, cache_written_tokens: 20 };
         let expected =
             Completion { text: r#"{"a":1}"#.into(), usage, model: "claude-x".into(), request_id: "req_1".into() };
         assert_eq!(done, Ok(expected));

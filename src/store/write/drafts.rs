@@ -4,8 +4,9 @@ use super::super::artifacts::ArtifactName;
 use super::super::error::StoreError;
 use super::super::reads;
 use super::{NewDraft, Writing, Written};
-use crate::domain::draft::{DraftState, Stage, Usage};
+use crate::domain::draft::{Cost, Draft, DraftState, PullState, PullStatus, Stage, Usage, Verdict};
 use crate::domain::id::DraftId;
+use crate::domain::review::Choices;
 use crate::protocol::{EventKind, Made};
 use rusqlite::{OptionalExtension, params};
 
@@ -21,12 +22,7 @@ impl Writing<'_> {
 
     pub(super) fn insert_draft(&self, new: &NewDraft) -> Result<Written, StoreError> {
         let feedback_n = self.feedback_n(&new.feedback)?;
-        let active = "SELECT count(*) FROM drafts WHERE feedback_n = ?1 AND state IN ('queued', 'running')";
-        if self.tx.query_row(active, [feedback_n], |r| r.get::<_, i64>(0))? > 0 {
-            return Err(StoreError::Conflict(
-                "a draft of this report is running: wait for it, or cancel it first".into(),
-            ));
-        }
+        self.make_way(feedback_n, new.force)?;
         let drafted: bool =
             self.tx.query_row("SELECT drafted FROM feedback WHERE n = ?1", [feedback_n], |r| r.get(0))?;
         if drafted && !new.force {
@@ -36,13 +32,42 @@ impl Writing<'_> {
         }
         let made = Made::Draft(new.id.clone());
         self.tx.execute(
-            "INSERT INTO drafts (id, feedback_n, number, state, drafter, model, target, created_at, updated_at)
-             VALUES (?1, ?2, (SELECT count(*) + 1 FROM drafts WHERE feedback_n = ?2), 'queued', ?3, ?4, ?5, ?6, ?6)",
-            params![new.id.as_str(), feedback_n, new.drafter.as_str(), new.model, new.target.as_str(), self.write.at.0],
+            "INSERT INTO drafts (id, feedback_n, number, state, drafter, model, target, created_at, updated_at, confirm)
+             VALUES (?1, ?2, (SELECT count(*) + 1 FROM drafts WHERE feedback_n = ?2), 'queued', ?3, ?4, ?5, ?6, ?6, ?7)",
+            params![
+                new.id.as_str(),
+                feedback_n,
+                new.drafter.as_str(),
+                new.model,
+                new.target.as_str(),
+                self.write.at.0,
+                new.confirm
+            ],
         )?;
         let n = self.tx.last_insert_rowid();
         let seq = self.event(EventKind::DraftQueued, &made, (None, Some(n)), "")?;
         Ok(Written { seq, made, replayed: false })
+    }
+
+    /// One run of a report at a time. A re-draft takes the place of a change that still waits for its review.
+    fn make_way(&self, feedback_n: i64, force: bool) -> Result<(), StoreError> {
+        let sql = "SELECT id, state FROM drafts WHERE feedback_n = ?1 AND state IN ('queued', 'running', 'waiting')";
+        let in_the_way: Option<(String, String)> =
+            self.tx.query_row(sql, [feedback_n], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
+        match in_the_way {
+            None => Ok(()),
+            Some((id, state)) if state == "waiting" && force => {
+                let discarded = DraftState::Cancelled { stage: Some(Stage::Review) };
+                self.move_draft(&DraftId::trusted(id), &discarded).map(drop)
+            }
+            Some((_, state)) if state == "waiting" => Err(StoreError::Conflict(
+                "a draft of this report waits for your review: publish or discard it, or draft again to replace it"
+                    .into(),
+            )),
+            Some(_) => {
+                Err(StoreError::Conflict("a draft of this report is running: wait for it, or cancel it first".into()))
+            }
+        }
     }
 
     pub(super) fn move_draft(&self, id: &DraftId, to: &DraftState) -> Result<Written, StoreError> {
@@ -55,7 +80,10 @@ impl Writing<'_> {
             return Err(StoreError::Conflict(format!("this draft is {from} and can't become {to}")));
         }
         self.store_state(n, to)?;
-        if let DraftState::Running { stage } = draft.state {
+        let waits = |state: &DraftState| matches!(state, DraftState::Waiting { .. });
+        // The review goes on for as long as the change waits.
+        let over = draft.state.stage().filter(|stage| !(waits(to) && *stage == Stage::Review));
+        if let Some(stage) = over {
             self.tx.execute(
                 "UPDATE draft_stages SET ended_at = ?3 WHERE draft_n = ?1 AND stage = ?2",
                 params![n, stage.as_str(), self.write.at.0],
@@ -70,6 +98,9 @@ impl Writing<'_> {
                     params![n, stage.as_str(), self.write.at.0],
                 )?;
                 self.event(EventKind::DraftStageStarted, &Made::Nothing, (None, Some(n)), stage.as_str())?
+            }
+            DraftState::Waiting { trouble } => {
+                self.event(EventKind::DraftWaiting, &Made::Nothing, (None, Some(n)), trouble)?
             }
             DraftState::Published { published } => {
                 let feedback_n: i64 =
@@ -93,6 +124,7 @@ impl Writing<'_> {
     fn store_state(&self, n: i64, to: &DraftState) -> Result<(), StoreError> {
         let reason = match to {
             DraftState::Failed { reason, .. } => reason.as_str(),
+            DraftState::Waiting { trouble } => trouble.as_str(),
             DraftState::Queued
             | DraftState::Running { .. }
             | DraftState::Published { .. }
@@ -152,12 +184,75 @@ impl Writing<'_> {
         self.move_draft(id, &end(stage))
     }
 
-    pub(super) fn set_usage(&self, id: &DraftId, usage: Usage) -> Result<Written, StoreError> {
+    pub(super) fn set_usage(&self, id: &DraftId, usage: Usage, cost: Option<Cost>) -> Result<Written, StoreError> {
         let n = self.draft_n(id)?;
         self.tx.execute(
-            "UPDATE drafts SET input_tokens = ?2, output_tokens = ?3, cached_tokens = ?4 WHERE n = ?1",
-            params![n, usage.input_tokens, usage.output_tokens, usage.cached_tokens],
+            "UPDATE drafts SET input_tokens = ?2, output_tokens = ?3, cached_tokens = ?4, cache_written_tokens = ?5,
+                 cost = ?6 WHERE n = ?1",
+            params![
+                n,
+                usage.input_tokens,
+                usage.output_tokens,
+                usage.cached_tokens,
+                usage.cache_written_tokens,
+                cost.map(|c| c.0)
+            ],
         )?;
         self.nothing()
+    }
+
+    pub(super) fn edit_review(&self, id: &DraftId, choices: &Choices) -> Result<Written, StoreError> {
+        let n = self.draft_n(id)?;
+        self.must_wait(n)?;
+        let json = serde_json::to_string(choices).map_err(|e| StoreError::Stored(e.to_string()))?;
+        self.save_artifact(id, ArtifactName::Choices, &json)?;
+        let seq = self.event(EventKind::DraftReviewEdited, &Made::Nothing, (None, Some(n)), "")?;
+        Ok(Written { seq, made: Made::Nothing, replayed: false })
+    }
+
+    pub(super) fn release(&self, id: &DraftId, despite_failure: bool) -> Result<Written, StoreError> {
+        let n = self.draft_n(id)?;
+        let draft = self.must_wait(n)?;
+        if draft.verdict == Some(Verdict::Failed) && !despite_failure {
+            return Err(StoreError::Conflict(
+                "the `verify` command failed for this change: draft again with a note, or say that it is to be published all the same (`P` on the screen, `--despite-failure`)".into(),
+            ));
+        }
+        self.move_draft(id, &DraftState::Running { stage: Stage::Publish })
+    }
+
+    fn must_wait(&self, n: i64) -> Result<Draft, StoreError> {
+        let draft = reads::draft_by_number(self.tx, n)?;
+        draft.filter(|d| matches!(d.state, DraftState::Waiting { .. })).ok_or_else(|| {
+            StoreError::Conflict(
+                "this draft does not wait for a review: only such a change can be edited or published".into(),
+            )
+        })
+    }
+
+    pub(super) fn set_verdict(&self, id: &DraftId, verdict: Verdict) -> Result<Written, StoreError> {
+        let n = self.draft_n(id)?;
+        self.tx.execute("UPDATE drafts SET verdict = ?2 WHERE n = ?1", params![n, verdict.as_str()])?;
+        self.nothing()
+    }
+
+    /// A merged pull request closes its report's gap, as far as the code is concerned.
+    pub(super) fn set_pull(&self, id: &DraftId, status: &PullStatus, etags: &str) -> Result<Written, StoreError> {
+        let n = self.draft_n(id)?;
+        let before = reads::draft_by_number(self.tx, n)?.and_then(|draft| draft.pull);
+        self.tx.execute(
+            "UPDATE drafts SET pull_state = ?2, pull_checks = ?3, pull_looked_at = ?4, pull_etags = ?5 WHERE n = ?1",
+            params![n, status.state.as_str(), status.checks.as_str(), status.looked_at.0, etags],
+        )?;
+        if before.is_some_and(|b| (b.state, b.checks) == (status.state, status.checks)) {
+            return self.nothing();
+        }
+        let feedback_n: i64 = self.tx.query_row("SELECT feedback_n FROM drafts WHERE n = ?1", [n], |r| r.get(0))?;
+        if status.state == PullState::Merged {
+            self.tx.execute("UPDATE feedback SET merged = 1 WHERE n = ?1", [feedback_n])?;
+        }
+        let rows = (Some(feedback_n), Some(n));
+        let seq = self.event(EventKind::DraftPullRequestChanged, &Made::Nothing, rows, status.state.as_str())?;
+        Ok(Written { seq, made: Made::Nothing, replayed: false })
     }
 }

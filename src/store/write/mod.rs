@@ -8,9 +8,10 @@ use super::error::StoreError;
 use super::log::{self, Entry};
 use super::rows::opt;
 use super::servers;
-use crate::domain::draft::{DraftState, DrafterKind, Stage, TargetKind, Usage};
+use crate::domain::draft::{Cost, DraftState, DrafterKind, PullStatus, Stage, TargetKind, Usage, Verdict};
 use crate::domain::feedback::{Report, Resolution};
 use crate::domain::id::{CommandId, DraftId, FeedbackId, NoteId};
+use crate::domain::review::Choices;
 use crate::domain::server::Heartbeat;
 use crate::domain::time::Millis;
 use crate::protocol::{Actor, EventKind, Made, Seq};
@@ -36,6 +37,8 @@ pub struct NewDraft {
     pub drafter: DrafterKind,
     pub model: String,
     pub target: TargetKind,
+    /// It is to stop for a review.
+    pub confirm: bool,
 }
 
 #[derive(Debug)]
@@ -72,6 +75,28 @@ pub enum Change {
         name: ArtifactName,
         content: String,
     },
+    /// What somebody decided about a change that waits for a review.
+    EditReview {
+        draft: DraftId,
+        choices: Box<Choices>,
+    },
+    /// The reviewer wants it published: from waiting to the last stage.
+    Release {
+        draft: DraftId,
+        despite_failure: bool,
+    },
+    /// How `verify` ended.
+    SetVerdict {
+        draft: DraftId,
+        verdict: Verdict,
+    },
+    /// A pull request was looked at. An event only where something changed.
+    SetPull {
+        draft: DraftId,
+        status: PullStatus,
+        /// What the server wants to hear next time, as JSON.
+        etags: String,
+    },
     /// Adds to what the run printed; the oldest part goes when it is too long.
     AppendLog {
         draft: DraftId,
@@ -90,6 +115,7 @@ pub enum Change {
     SetUsage {
         draft: DraftId,
         usage: Usage,
+        cost: Option<Cost>,
     },
     /// Changes a row in place; an event only where it brings news.
     RecordHeartbeat(Box<Heartbeat>),
@@ -131,7 +157,11 @@ pub(super) fn apply(tx: &Connection, write: &Write) -> Result<Written, StoreErro
             stage: stage.unwrap_or(Stage::Checkout),
             reason: reason.clone(),
         }),
-        Change::SetUsage { draft, usage } => w.set_usage(draft, *usage),
+        Change::EditReview { draft, choices } => w.edit_review(draft, choices),
+        Change::Release { draft, despite_failure } => w.release(draft, *despite_failure),
+        Change::SetVerdict { draft, verdict } => w.set_verdict(draft, *verdict),
+        Change::SetPull { draft, status, etags } => w.set_pull(draft, status, etags),
+        Change::SetUsage { draft, usage, cost } => w.set_usage(draft, *usage, *cost),
         Change::RecordHeartbeat(beat) => w.record_heartbeat(beat),
         Change::PutSettings(pairs) => w.put_settings(pairs),
         Change::PruneLog { before, keep } => {

@@ -2,7 +2,7 @@
 
 use super::super::model::{DraftsFocus, Model};
 use super::super::widget::{age, fit, wrap};
-use crate::domain::draft::{Draft, DraftState};
+use crate::domain::draft::{Draft, DraftState, Stage};
 use crate::domain::text;
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -59,6 +59,7 @@ fn word(draft: &Draft) -> String {
         DraftState::Running { stage } => stage.as_str().to_owned(),
         DraftState::Published { published } if published.pr_url.is_empty() => "branch".to_owned(),
         DraftState::Published { .. } => "PR".to_owned(),
+        DraftState::Waiting { .. } => Stage::Review.as_str().to_owned(),
         DraftState::Queued | DraftState::Failed { .. } | DraftState::Cancelled { .. } => draft.state.word().to_owned(),
     }
 }
@@ -68,6 +69,7 @@ fn mark(model: &Model, draft: &Draft) -> (&'static str, Style) {
     match draft.state {
         DraftState::Queued => ("·", theme.dim),
         DraftState::Running { .. } => ("▸", theme.busy),
+        DraftState::Waiting { .. } => ("?", theme.busy),
         DraftState::Published { .. } => ("✓", theme.good),
         DraftState::Failed { .. } => ("✗", theme.bad),
         DraftState::Cancelled { .. } => ("-", theme.dim),

@@ -132,7 +132,7 @@ fn flags(model: &Model, row: &Row) -> Vec<Span<'static>> {
     if row.note_count > 0 {
         spans.push(Span::styled(format!(" ✎{}", row.note_count), theme.note));
     }
-    let running = model.mirror.draft_of(&row.id).is_some_and(|d| !d.state.is_over());
+    let running = model.mirror.draft_of(&row.id).is_some_and(|d| d.state.is_active());
     let (word, style) = match row {
         _ if running => (" draft…", theme.busy),
         Row { merged: true, .. } => (" merged", theme.good),

@@ -18,7 +18,13 @@ const LOG: usize = 200;
 /// A word per stage, marked as done, running, failed or to come.
 pub fn steps(draft: &Draft, theme: &Theme, words: bool) -> Vec<Span<'static>> {
     let mut spans = Vec::new();
-    for stage in Stage::ALL {
+    // What is optional is shown where a run goes there.
+    let goes = |stage: &&Stage| match stage {
+        Stage::Review => draft.confirm,
+        Stage::Verify => draft.verdict.is_some() || draft.state.stage() == Some(Stage::Verify),
+        Stage::Checkout | Stage::Context | Stage::Model | Stage::Check | Stage::Publish => true,
+    };
+    for stage in Stage::ALL.iter().filter(goes) {
         let (mark, style) = mark(&draft.state, *stage, theme);
         let current = draft.state.stage() == Some(*stage);
         let word = if words || current { format!("{mark} {}  ", stage.as_str()) } else { format!("{mark} ") };
@@ -32,16 +38,22 @@ fn mark(now: &DraftState, stage: Stage, theme: &Theme) -> (&'static str, Style) 
     match now {
         DraftState::Published { .. } => ("✓", theme.good),
         DraftState::Running { .. } if reached == Some(stage) => ("▸", theme.busy),
+        DraftState::Waiting { .. } if reached == Some(stage) => ("?", theme.busy),
         DraftState::Failed { .. } if reached == Some(stage) => ("✗", theme.bad),
         DraftState::Cancelled { .. } if reached == Some(stage) => ("✗", theme.dim),
-        DraftState::Running { .. } | DraftState::Failed { .. } | DraftState::Cancelled { .. }
+        DraftState::Running { .. }
+        | DraftState::Waiting { .. }
+        | DraftState::Failed { .. }
+        | DraftState::Cancelled { .. }
             if reached.is_some_and(|reached| stage < reached) =>
         {
             ("✓", theme.good)
         }
-        DraftState::Queued | DraftState::Running { .. } | DraftState::Failed { .. } | DraftState::Cancelled { .. } => {
-            ("·", theme.dim)
-        }
+        DraftState::Queued
+        | DraftState::Running { .. }
+        | DraftState::Waiting { .. }
+        | DraftState::Failed { .. }
+        | DraftState::Cancelled { .. } => ("·", theme.dim),
     }
 }
 
@@ -50,6 +62,8 @@ pub fn outcome(draft: &Draft, theme: &Theme) -> (String, Style) {
     match &draft.state {
         DraftState::Queued => ("waiting for a free place".to_owned(), theme.dim),
         DraftState::Running { stage } => (stage.title().to_owned(), theme.busy),
+        DraftState::Waiting { trouble } if !trouble.is_empty() => (format!("not published: {trouble}"), theme.bad),
+        DraftState::Waiting { .. } => ("waits for your review".to_owned(), theme.busy),
         DraftState::Published { published } if published.pr_url.is_empty() => {
             (format!("branch {} in {}", published.branch, published.repository), theme.good)
         }
@@ -73,7 +87,7 @@ pub fn lines(
         page.stage(stage, &run.draft, progress.filter(|p| p.stage == stage.stage), now);
     }
     let (sentence, style) = outcome(&run.draft, theme);
-    if run.draft.state.is_over() {
+    if !run.draft.state.is_active() {
         page.blank();
         page.body("", &sentence, style);
     }
@@ -125,7 +139,7 @@ impl Page<'_> {
     fn stage(&mut self, record: &StageRecord, draft: &Draft, progress: Option<&Progress>, now: Millis) {
         let theme = self.theme;
         let (mark, style) = mark(&draft.state, record.stage, theme);
-        let until = record.ended_at.unwrap_or(if draft.state.is_over() { draft.updated_at } else { now });
+        let until = record.ended_at.unwrap_or(if draft.state.is_active() { now } else { draft.updated_at });
         let took = age::took(until.since(record.started_at));
         self.lines.push(Line::from(vec![
             Span::styled(format!("{mark} {}", record.stage.title()), style),

@@ -29,7 +29,7 @@ fn submit(model: &mut Model, report: FeedbackId, force: bool, out: &mut Vec<Effe
     model.pending.insert(id.clone(), Pending::Draft { report: report.clone(), marked });
     out.push(Effect::Submit {
         id,
-        command: Command::StartDraft { feedback: report, force, drafter: None, target: None },
+        command: Command::StartDraft { feedback: report, force, drafter: None, target: None, unattended: false },
     });
 }
 
@@ -78,7 +78,7 @@ pub(super) fn select(model: &mut Model, at: usize) {
 }
 
 fn runs(draft: &Draft) -> bool {
-    !draft.state.is_over()
+    draft.state.is_active()
 }
 
 pub(super) fn open(model: &mut Model) {

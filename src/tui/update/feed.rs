@@ -57,7 +57,7 @@ fn draft_moved(model: &mut Model, event: &Event, draft: &Draft) {
             model.said.remove(&draft.id);
             model.progress.remove(&draft.id);
         }
-        EventKind::DraftPublished | EventKind::DraftFailed | EventKind::DraftCancelled => {
+        EventKind::DraftWaiting | EventKind::DraftPublished | EventKind::DraftFailed | EventKind::DraftCancelled => {
             model.said.remove(&draft.id);
             model.progress.remove(&draft.id);
             announce(model, event.kind, draft);
@@ -66,6 +66,8 @@ fn draft_moved(model: &mut Model, event: &Event, draft: &Draft) {
         | EventKind::FeedbackReviewed
         | EventKind::NoteAdded
         | EventKind::DraftQueued
+        | EventKind::DraftReviewEdited
+        | EventKind::DraftPullRequestChanged
         | EventKind::SettingsSaved
         | EventKind::ServerChanged => {}
     }
@@ -80,6 +82,10 @@ fn announce(model: &mut Model, kind: EventKind, draft: &Draft) {
         }
         (DraftState::Published { published }, _) => model.say(Mood::Good, format!("{name}: {}", published.pr_url)),
         (DraftState::Failed { reason, .. }, _) => model.say(Mood::Bad, format!("{name} failed: {reason}")),
+        (DraftState::Waiting { trouble }, _) if !trouble.is_empty() => {
+            model.say(Mood::Bad, format!("{name} was not published: {trouble}"));
+        }
+        (DraftState::Waiting { .. }, _) => model.say(Mood::Good, format!("{name} waits for your review")),
         (DraftState::Cancelled { .. }, _) => model.say(Mood::Plain, format!("{name} was cancelled")),
         (DraftState::Queued | DraftState::Running { .. }, _) => {}
     }

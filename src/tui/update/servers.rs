@@ -91,6 +91,9 @@ pub(super) fn happened(model: &mut Model, event: &Event, out: &mut Vec<Effect>) 
         | EventKind::DraftStageStarted
         | EventKind::DraftDetailAdded
         | EventKind::DraftStageDone
+        | EventKind::DraftWaiting
+        | EventKind::DraftReviewEdited
+        | EventKind::DraftPullRequestChanged
         | EventKind::DraftPublished
         | EventKind::DraftFailed
         | EventKind::DraftCancelled

@@ -135,7 +135,7 @@ fn lay_out_run(model: &mut Model) {
         version: model.drafts.version,
         width: text.width,
         theme: model.theme.shade,
-        second: (!run.draft.state.is_over()).then_some(model.now.0 / SECOND),
+        second: run.draft.state.is_active().then_some(model.now.0 / SECOND),
         bytes: progress.map_or(0, |p| p.bytes),
     };
     if model.run_text.key.as_ref() != Some(&key) {

@@ -119,9 +119,11 @@ pub(super) fn link(model: &Model) -> Option<String> {
 fn published(state: &DraftState) -> Option<&crate::domain::draft::Published> {
     match state {
         DraftState::Published { published } => Some(published),
-        DraftState::Queued | DraftState::Running { .. } | DraftState::Failed { .. } | DraftState::Cancelled { .. } => {
-            None
-        }
+        DraftState::Queued
+        | DraftState::Running { .. }
+        | DraftState::Waiting { .. }
+        | DraftState::Failed { .. }
+        | DraftState::Cancelled { .. } => None,
     }
 }
 

@@ -14,7 +14,7 @@ pub fn useful(model: &Model, action: Action) -> bool {
     };
     match action {
         Action::Cancel => draft.is_some_and(|d| !d.state.is_over()),
-        Action::Redraft => draft.is_some_and(|d| d.state.is_over()),
+        Action::Redraft => draft.is_some_and(|d| !d.state.is_active()),
         Action::Draft => row.is_some() && draft.is_none(),
         Action::OpenLink => triage::link(model).is_some(),
         Action::Copy => triage::copied(model).is_some(),

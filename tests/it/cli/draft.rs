@@ -33,7 +33,7 @@ impl Bench {
     fn agent(&self, script: &str) {
         let (run, path) = (json!(["sh", "-c", script]), json!(self.repository()));
         self.home.configure(&format!(
-            "[draft]\ndrafter = \"command\"\n[command]\nrun = {run}\n[[repository]]\nserver = \"billing\"\npath = {path}\n"
+            "[draft]\ndrafter = \"command\"\nconfirm = false\n[command]\nrun = {run}\n[[repository]]\nserver = \"billing\"\npath = {path}\n"
         ));
     }
 
@@ -110,7 +110,7 @@ fn the_run_is_kept_with_its_stages_diff_and_log() {
     let bench = Bench::new(EDIT);
     let printed = bench.draft(&["--json"]);
     let run: Value = serde_json::from_str(&printed.stdout).unwrap();
-    assert_eq!(fields(&run), ["diff", "draft", "files", "log", "stages"]);
+    assert_eq!(fields(&run), ["choices", "diff", "draft", "files", "log", "proposal", "stages"]);
     assert_eq!(run["draft"]["state"], "published");
     assert_eq!(run["draft"]["feedback_id"], bench.report);
     let stages: Vec<_> = run["stages"].as_array().unwrap().iter().map(|s| s["stage"].as_str().unwrap()).collect();

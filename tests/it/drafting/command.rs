@@ -1,6 +1,7 @@
 //! The drafter `command`, from a shell script to a branch in the author's repository.
 
 use super::*;
+use crate::support::usual_stages;
 
 const EDIT: &str = "sed -i 's/query: str/query: str, since: str = \"\"/' src/server.py && echo 'def test_since(): pass' > tests/test_since.py && echo done";
 
@@ -11,7 +12,7 @@ async fn what_the_command_leaves_behind_becomes_a_branch() {
     let (result, recorder) = bench.script(EDIT).run(&job).await;
     let published = result.unwrap();
     let told = recorder.told();
-    assert_eq!(told.stages, Stage::ALL);
+    assert_eq!(told.stages, usual_stages());
     assert_eq!(bench.draft_branch().as_deref(), Some(published.branch.as_str()));
     assert_eq!(bench.git(&["rev-parse", &published.branch]), published.commit);
     assert_eq!(bench.git(&["rev-parse", &format!("{}^", published.branch)]), told.base.unwrap());
@@ -117,7 +118,7 @@ async fn a_program_that_is_not_there_is_named() {
 
 #[tokio::test]
 async fn the_engine_can_stop_a_run_at_every_stage() {
-    for stage in Stage::ALL.iter().copied() {
+    for stage in usual_stages() {
         let mut bench = Bench::new();
         bench.script(EDIT);
         let recorder = Recorder { stop_at: Some(stage), ..Recorder::default() };

@@ -56,7 +56,8 @@ async fn killed_at(route: &'static str, fault: impl Fn(Gate) -> Fault) {
     let gate = Gate::default();
     world.git.fail(route, fault(gate.clone()));
     world.good_reply();
-    let mut draft = command(&home, &["draft", &id]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut draft =
+        command(&home, &["draft", "--yes", &id]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     gate.reached().await;
     draft.kill().unwrap();
     draft.wait().unwrap();

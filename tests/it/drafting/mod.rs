@@ -11,6 +11,7 @@ mod model_faults;
 mod ranking;
 mod repair;
 mod resume;
+mod review;
 mod secrets;
 mod whole;
 
@@ -21,7 +22,7 @@ use patchwork::domain::feedback::{Feedback, NewFeedback};
 use patchwork::domain::id::{DraftId, FeedbackId, NoteId};
 use patchwork::domain::note::Note;
 use patchwork::domain::time::Millis;
-use patchwork::drafting::{self, Artifact, DraftError, Job, Reporter, Saved, SavedChange, Stop, Tools};
+use patchwork::drafting::{self, Artifact, DraftError, Job, Outcome, Reporter, Saved, SavedChange, Stop, Tools};
 use patchwork::protocol::read::{Detail, RankedFile};
 use patchwork::providers::{GitCache, Http};
 use serde_json::{Value, json};
@@ -96,16 +97,10 @@ impl Bench {
                 "server_name": "billing",
                 "tools_available": ["search_costs"],
             })),
-            repository: Repository {
-                server: "billing".into(),
-                source: Source::Local(self.repo()),
-                branch: None,
-                drafter: None,
-                target: None,
-                protect: Vec::new(),
-            },
+            repository: Repository::new("billing", Source::Local(self.repo())),
             drafter,
             target: TargetKind::Local,
+            confirm: false,
             previous: None,
         }
     }
@@ -129,7 +124,11 @@ impl Bench {
     async fn run(&self, job: &Job) -> (Result<Published, DraftError>, Recorder) {
         let recorder = Recorder::default();
         let result = drafting::run(job, &self.tools(), Saved::default(), &recorder).await;
-        (result, recorder)
+        let published = result.map(|outcome| match outcome {
+            Outcome::Published(published) => published,
+            Outcome::Waiting => panic!("nobody is there to look at it"),
+        });
+        (published, recorder)
     }
 
     /// No run may leave a worktree, a brief or a change in the author's own checkout behind.
@@ -240,7 +239,7 @@ impl Reporter for Recorder {
         self.note(|told| match artifact {
             Artifact::Base { commit } => told.base = Some(commit),
             Artifact::Files(files) => told.files = files,
-            Artifact::Answer(_) => {}
+            Artifact::Conversation(_) | Artifact::Proposal(_) => {}
             Artifact::Change(change) => told.change = Some(change),
             Artifact::Diff(diff) => told.diff = diff,
             Artifact::Usage(usage) => told.usage = Some(usage),

@@ -44,7 +44,7 @@ async fn the_reason_goes_back_and_the_second_answer_is_used() {
         assert_eq!(changed, "src/ranges.py", "nothing of the first answer is used");
         assert_eq!(
             detail.draft.usage,
-            Usage { input_tokens: 246, output_tokens: 84, cached_tokens: 6 },
+            Usage { input_tokens: 246, output_tokens: 84, cached_tokens: 6, cache_written_tokens: 40 },
             "both are paid for"
         );
         let told: Vec<&String> =

@@ -3,6 +3,7 @@
 use crate::support::fake::anthropic::{Reply, text_of};
 use crate::support::fake::world::{World, branches};
 use crate::support::git::git;
+use crate::support::usual_stages;
 use patchwork::domain::draft::{Stage, Usage};
 use serde_json::{Value, json};
 
@@ -61,9 +62,12 @@ async fn a_report_becomes_one_commit_and_a_draft_pull_request() {
     let report = world.engine.feedback(&id).await.unwrap().feedback;
     assert_eq!((report.drafted, report.pr_url.as_str()), (true, published.pr_url.as_str()));
     let stages: Vec<Stage> = detail.stages.iter().map(|s| s.stage).collect();
-    assert_eq!(stages, Stage::ALL);
+    assert_eq!(stages, usual_stages());
     assert!(detail.stages.iter().all(|s| s.ended_at.is_some() && !s.details.is_empty()), "{:?}", detail.stages);
-    assert_eq!(detail.draft.usage, Usage { input_tokens: 123, output_tokens: 42, cached_tokens: 3 });
+    assert_eq!(
+        detail.draft.usage,
+        Usage { input_tokens: 123, output_tokens: 42, cached_tokens: 3, cache_written_tokens: 20 }
+    );
     assert!(detail.diff.contains("+def parse(since):") && detail.diff.contains("-def old_costs():"), "{}", detail.diff);
     assert_eq!(detail.files.first().map(|f| f.path.as_str()), Some("src/server.py"));
     world.assert_clean();

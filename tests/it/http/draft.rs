@@ -32,12 +32,9 @@ async fn door(script: &str) -> Door {
     let mut config = Config::default();
     config.command.run = ["sh", "-c", script].map(str::to_owned).to_vec();
     config.repositories = vec![Repository {
-        server: "*".into(),
-        source: Source::Local(repository),
-        branch: None,
         drafter: Some(patchwork::domain::draft::DrafterKind::Command),
         target: Some(patchwork::domain::draft::TargetKind::Local),
-        protect: Vec::new(),
+        ..Repository::new("*", Source::Local(repository))
     }];
     let mut options = options(dir.path());
     options.config = Arc::new(config);

@@ -118,7 +118,7 @@ fn a_draft_is_started_watched_and_found_in_the_repository() {
         "#!/bin/sh\ncat > /dev/null\necho 'reading the code'\necho 'def search_costs(query):' >> server.py\necho '    return []' >> server.py\n",
     );
     home.configure(&format!(
-        "[draft]\ndrafter = \"command\"\ntarget = \"local\"\n[command]\nrun = [{agent:?}]\n[[repository]]\nserver = \"*\"\npath = {:?}\n",
+        "[draft]\ndrafter = \"command\"\nconfirm = false\ntarget = \"local\"\n[command]\nrun = [{agent:?}]\n[[repository]]\nserver = \"*\"\npath = {:?}\n",
         repository.to_str().unwrap()
     ));
     home.record(&[need("search_costs(query)")]);

@@ -1,7 +1,7 @@
 //! Histories on a real engine: reports, reviews and notes through its door, drafts through a second handle on its file, because only
 //! draft runs write those.
 
-use crate::support::{NOON, TestEngine, me, record};
+use crate::support::{NOON, TestEngine, me, record, stage_after};
 use patchwork::domain::draft::{DraftState, DrafterKind, Published, Stage, TargetKind};
 use patchwork::domain::filter::Filter;
 use patchwork::domain::id::{DraftId, FeedbackId};
@@ -129,6 +129,7 @@ impl World {
             drafter: DrafterKind::Command,
             model: "sh".into(),
             target: TargetKind::Local,
+            confirm: false,
         };
         if self.write(Change::InsertDraft(new)).await {
             self.drafts.push(id);
@@ -140,7 +141,7 @@ impl World {
         let before = self.test.engine.draft(&id).await.unwrap().draft.state;
         let to = match before {
             DraftState::Queued => DraftState::Running { stage: Stage::Checkout },
-            DraftState::Running { stage } => match stage.next() {
+            DraftState::Running { stage } => match stage_after(stage) {
                 Some(stage) => DraftState::Running { stage },
                 None => DraftState::Published {
                     published: Published {
@@ -151,7 +152,10 @@ impl World {
                     },
                 },
             },
-            DraftState::Published { .. } | DraftState::Failed { .. } | DraftState::Cancelled { .. } => return,
+            DraftState::Waiting { .. }
+            | DraftState::Published { .. }
+            | DraftState::Failed { .. }
+            | DraftState::Cancelled { .. } => return,
         };
         assert!(self.write(Change::MoveDraft { draft: id, to }).await);
     }

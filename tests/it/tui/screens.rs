@@ -240,7 +240,8 @@ fn runs() -> (Desk, DraftId) {
     let mut desk = desk();
     let published_run = desk.run(&FeedbackId::trusted("r4"), 80, published("https://github.com/ada/billing/pull/12"));
     let run = desk.run_mut(&published_run);
-    run.draft.usage = Usage { input_tokens: 24_310, output_tokens: 1_204, cached_tokens: 20_000 };
+    run.draft.usage =
+        Usage { input_tokens: 24_310, output_tokens: 1_204, cached_tokens: 20_000, cache_written_tokens: 0 };
     run.files = vec![
         ranked("src/tools/invoice.py", 18.25, &["get_invoice", "invoice", "pdf"], 2_100),
         ranked("src/render.py", 7.5, &["pdf"], 900),

@@ -96,14 +96,7 @@ impl World {
         config.anthropic.base_url = anthropic.url().into();
         config.github.api_url = github.url().into();
         config.github.server_url = git.url().into();
-        let here = |server: &str, source| Repository {
-            server: server.into(),
-            source,
-            branch: None,
-            drafter: None,
-            target: None,
-            protect: Vec::new(),
-        };
+        let here = |server: &str, source| Repository::new(server, source);
         config.repositories = vec![here("here", Source::Local(checkout)), here("*", Source::Github(SLUG.into()))];
         let mut secrets =
             Secrets { github: Some(GITHUB_TOKEN.into()), anthropic: Some(ANTHROPIC_KEY.into()), ..Secrets::default() };
@@ -240,7 +233,7 @@ pub async fn engine(dir: &Path, config: &Config, secrets: &Secrets, waits: &Wait
 }
 
 pub async fn start(engine: &Engine, id: &FeedbackId, force: bool) -> Result<DraftId, Refusal> {
-    let command = Command::StartDraft { feedback: id.clone(), force, drafter: None, target: None };
+    let command = Command::StartDraft { feedback: id.clone(), force, drafter: None, target: None, unattended: true };
     match engine.submit(new_command_id(), me(), command).await?.made {
         Made::Draft(draft) => Ok(draft),
         other => panic!("a draft makes a draft, not {other:?}"),

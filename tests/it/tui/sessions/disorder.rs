@@ -1,9 +1,9 @@
 //! Questions are answered late and in any order, news comes between, the log is pruned: when everything has arrived, the screen shows what
 //! there is.
 
-use crate::support::NOON;
 use crate::support::desk::{Desk, published};
 use crate::support::scene::Scene;
+use crate::support::{NOON, stage_after};
 use patchwork::domain::draft::{DraftState, Stage};
 use patchwork::domain::id::{DraftId, FeedbackId};
 use patchwork::domain::time::Millis;
@@ -146,7 +146,7 @@ impl Disorder {
             Some(stage) if at.is_multiple_of(5) => {
                 (DraftState::Failed { stage, reason: "no luck".into() }, EventKind::DraftFailed)
             }
-            Some(stage) => match stage.next() {
+            Some(stage) => match stage_after(stage) {
                 Some(stage) => (DraftState::Running { stage }, EventKind::DraftStageStarted),
                 None => (published("https://example.org/1"), EventKind::DraftPublished),
             },

@@ -1,0 +1,154 @@
+//! A change that stops for somebody to look at it: published as decided, discarded, replaced, and never lost.
+
+use crate::support::fake::Fault;
+use crate::support::fake::anthropic::Reply;
+use crate::support::fake::github::CREATE;
+use crate::support::fake::world::{World, branches, engine, owner, published};
+use crate::support::git::git;
+use crate::support::me;
+use patchwork::domain::draft::{DraftState, Stage};
+use patchwork::domain::id::{DraftId, FeedbackId};
+use patchwork::domain::review::Choices;
+use patchwork::engine::new_command_id;
+use patchwork::protocol::read::DraftDetail;
+use patchwork::protocol::{Command, Made, RefusalKind};
+use serde_json::json;
+
+async fn submit(world: &World, command: Command) -> Result<Made, RefusalKind> {
+    let receipt = world.engine.submit(new_command_id(), me(), command).await;
+    receipt.map(|receipt| receipt.made).map_err(|refusal| refusal.kind)
+}
+
+/// Starts a draft with somebody there to look at it.
+async fn start(world: &World, report: &FeedbackId, force: bool) -> Result<DraftId, RefusalKind> {
+    let command =
+        Command::StartDraft { feedback: report.clone(), force, drafter: None, target: None, unattended: false };
+    match submit(world, command).await? {
+        Made::Draft(id) => Ok(id),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Until nothing works on it any more.
+async fn settled(world: &World, draft: &DraftId) -> DraftDetail {
+    world.engine.until_idle().await;
+    world.engine.draft(draft).await.unwrap()
+}
+
+async fn waiting(world: &World, report: &FeedbackId) -> DraftId {
+    world.good_reply();
+    let draft = start(world, report, true).await.unwrap();
+    let state = settled(world, &draft).await.draft.state;
+    assert_eq!(state, DraftState::Waiting { trouble: String::new() });
+    draft
+}
+
+fn publish(draft: &DraftId) -> Command {
+    Command::PublishDraft { draft: draft.clone(), despite_failure: false }
+}
+
+#[tokio::test]
+async fn nothing_leaves_the_machine_before_somebody_says_so() {
+    let world = World::open().await;
+    let id = world.report(json!({})).await;
+    let draft = waiting(&world, &id).await;
+    assert!(branches(&world.bare()).is_empty() && world.github.pulls().is_empty());
+    let detail = world.engine.draft(&draft).await.unwrap();
+    let proposal = detail.proposal.unwrap();
+    assert_eq!(proposal.base, "main");
+    assert!(!proposal.title.is_empty() && detail.diff.contains("+++ b/"));
+    world.assert_clean();
+
+    let choices = Choices {
+        title: Some("  Say it\nmy way ".into()),
+        summary: Some("Because.".into()),
+        draft: Some(false),
+        ..Choices::default()
+    };
+    let edit = Command::EditReview { draft: draft.clone(), choices: Box::new(choices) };
+    submit(&world, edit).await.unwrap();
+    submit(&world, publish(&draft)).await.unwrap();
+    let detail = settled(&world, &draft).await;
+    let published = published(&detail);
+    let pull = world.github.pulls().remove(0);
+    assert_eq!((pull["html_url"].as_str(), &pull["draft"]), (Some(published.pr_url.as_str()), &json!(false)));
+    assert_eq!(git(&world.bare(), &["log", "-1", "--format=%s", &published.branch]), "Say it my way");
+    assert!(pull["body"].as_str().unwrap().starts_with("Because."));
+    assert_eq!(world.anthropic.asked(), 1);
+    world.assert_clean();
+}
+
+#[tokio::test]
+async fn a_discarded_change_goes_nowhere_and_the_next_draft_works() {
+    let world = World::open().await;
+    let id = world.report(json!({})).await;
+    let draft = waiting(&world, &id).await;
+    submit(&world, Command::CancelDraft { draft: draft.clone() }).await.unwrap();
+    let state = settled(&world, &draft).await.draft.state;
+    assert_eq!(state, DraftState::Cancelled { stage: Some(Stage::Review) });
+    assert_eq!(submit(&world, publish(&draft)).await, Err(RefusalKind::Conflict));
+    let edit = Command::EditReview { draft, choices: Box::default() };
+    assert_eq!(submit(&world, edit).await, Err(RefusalKind::Conflict));
+    world.good_reply();
+    world.publish(&id).await;
+}
+
+#[tokio::test]
+async fn a_redraft_takes_the_place_of_what_waits_and_nothing_else_does() {
+    let world = World::open().await;
+    let id = world.report(json!({})).await;
+    let first = waiting(&world, &id).await;
+    assert_eq!(start(&world, &id, false).await, Err(RefusalKind::Conflict));
+    let second = waiting(&world, &id).await;
+    let state = world.engine.draft(&first).await.unwrap().draft.state;
+    assert_eq!(state, DraftState::Cancelled { stage: Some(Stage::Review) });
+    submit(&world, publish(&second)).await.unwrap();
+    published(&settled(&world, &second).await);
+    assert_eq!(world.github.pulls().len(), 1);
+}
+
+#[tokio::test]
+async fn a_review_outlives_the_program_and_a_failed_publish() {
+    let mut world = World::open().await;
+    let id = world.report(json!({})).await;
+    let draft = waiting(&world, &id).await;
+    world.engine.close().await;
+    world.engine = engine(world.dir.path(), &world.config, &world.secrets, &world.waits, owner()).await;
+    world
+        .github
+        .fail(CREATE, Fault::status(403, json!({"message": "Resource not accessible by integration"}).to_string()));
+    submit(&world, publish(&draft)).await.unwrap();
+    let DraftState::Waiting { trouble } = settled(&world, &draft).await.draft.state else { panic!("it is lost") };
+    assert!(trouble.contains("pull request could not be opened"), "{trouble}");
+    submit(&world, publish(&draft)).await.unwrap();
+    published(&settled(&world, &draft).await);
+    assert_eq!(world.anthropic.asked(), 1, "nothing is asked for again");
+    world.assert_clean();
+}
+
+#[tokio::test]
+async fn what_can_not_be_published_is_refused_at_the_door() {
+    let world = World::open().await;
+    let id = world.report(json!({})).await;
+    let draft = waiting(&world, &id).await;
+    for choices in [
+        Choices { title: Some("x".repeat(500)), ..Choices::default() },
+        Choices { base: Some("--upload-pack=x".into()), ..Choices::default() },
+        Choices { base: Some("a b".into()), ..Choices::default() },
+    ] {
+        let edit = Command::EditReview { draft: draft.clone(), choices: Box::new(choices) };
+        assert_eq!(submit(&world, edit).await, Err(RefusalKind::Invalid));
+    }
+}
+
+#[tokio::test]
+async fn without_confirm_nothing_waits() {
+    let world = World::with(|config, _| config.draft.confirm = false).await;
+    let id = world.report(json!({})).await;
+    world.anthropic.reply(Reply::change(
+        "Plain",
+        &json!([{"path": "x.py", "action": "create", "content": "x = 1\n", "edits": []}]),
+    ));
+    let draft = start(&world, &id, false).await.unwrap();
+    published(&settled(&world, &draft).await);
+}
