@@ -3,9 +3,9 @@
 //! A token may be allowed to see one kind and not the other (fine-grained tokens never see check runs). What can't be seen makes
 //! the verdict unknown; it never makes it failed.
 
-use self::later::Checks;
 use super::call::{Fresh, PAGE, Parse};
 use super::{Github, repo_path, wire};
+use crate::domain::draft::Checks;
 use crate::providers::ProviderError;
 use serde::{Deserialize, Serialize};
 
@@ -70,6 +70,13 @@ enum Mark {
     Hidden,
 }
 
+/// How one kind is asked for.
+struct Question<'a> {
+    path: String,
+    query: &'a [(&'a str, &'a str)],
+    parse: Parse<Vec<Check>>,
+}
+
 /// One kind of checks; `None` when the token may not see them.
 type Kind = Option<Vec<Check>>;
 
@@ -93,8 +100,12 @@ impl Github {
         }
         let base = format!("{}/commits/{commit}", repo_path(slug)?);
         let what = format!("The commit {commit} of {slug}");
-        let runs = (format!("{base}/check-runs"), &[("filter", "latest"), PAGE][..], wire::check_runs as Parse<_>);
-        let statuses = (format!("{base}/status"), &[PAGE][..], wire::statuses as Parse<_>);
+        let runs = Question {
+            path: format!("{base}/check-runs"),
+            query: &[("filter", "latest"), PAGE],
+            parse: wire::check_runs,
+        };
+        let statuses = Question { path: format!("{base}/status"), query: &[PAGE], parse: wire::statuses };
         let new_runs = self.kind(&runs, &what, &mut seen.runs).await?;
         let new_statuses = self.kind(&statuses, &what, &mut seen.statuses).await?;
         // The verdict is about both kinds: when one has news, the other is asked for once more.
@@ -111,7 +122,7 @@ impl Github {
 
     async fn kind(
         &self,
-        (path, query, parse): &(String, &[(&str, &str)], Parse<Vec<Check>>),
+        Question { path, query, parse }: &Question<'_>,
         what: &str,
         mark: &mut Option<Mark>,
     ) -> Result<Fresh<Kind>, ProviderError> {
@@ -145,6 +156,7 @@ fn whole(answer: Fresh<Kind>) -> Kind {
 
 #[cfg(test)]
 mod tests {
+    use super::Outcome::{Failed, Passed, Pending};
     use super::*;
 
     #[test]
@@ -153,22 +165,11 @@ mod tests {
         let verdict = |outcomes: &[Outcome], complete| {
             CommitChecks { all: outcomes.iter().map(|o| check(*o)).collect(), complete }.verdict()
         };
-        use Outcome::{Failed, Passed, Pending};
         assert_eq!(verdict(&[Passed, Pending, Failed], false), Checks::Failed);
         assert_eq!(verdict(&[Passed, Pending], false), Checks::Pending);
         assert_eq!(verdict(&[Passed], false), Checks::Unknown);
         assert_eq!(verdict(&[], false), Checks::Unknown);
         assert_eq!(verdict(&[Passed, Passed], true), Checks::Passed);
         assert_eq!(verdict(&[], true), Checks::None);
-    }
-}
-pub mod later {
-    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-    pub enum Checks {
-        None,
-        Pending,
-        Passed,
-        Failed,
-        Unknown,
     }
 }

@@ -16,7 +16,6 @@ use super::http::Http;
 use crate::config::GithubConfig;
 use secrecy::SecretString;
 
-pub use checks::later::Checks;
 pub use checks::{Check, CommitChecks, Outcome};
 pub use pulls::{NewPullRequest, News, PullRequest, Seen};
 pub use talk::{Author, Comment, Place, Standing};

@@ -4,11 +4,11 @@ use super::{KEY, PATIENT, Stranger, http};
 use crate::support::fake::Fault;
 use crate::support::fake::github::{
     CHECK_RUNS, COMMENT, CONVERSATION, CREATE, EDIT, Github as Fake, LABEL, LIST, NEW_LABEL, PULL, REPOSITORY,
-    REVIEWERS,
+    REVIEWERS, STATUS,
 };
 use crate::support::git::{commit_tree, git};
 use patchwork::config::GithubConfig;
-use patchwork::providers::github::Checks;
+use patchwork::domain::draft::Checks;
 use patchwork::providers::github::{Place, Seen, Standing};
 use patchwork::providers::{Github, NewPullRequest, ProviderError};
 use serde_json::json;
@@ -252,7 +252,7 @@ async fn checks_that_the_token_may_not_see_are_unknown_and_not_failed() {
         Checks::None,
         "`pending` without a status is none"
     );
-    fake.facts().check_runs = false;
+    fake.facts().hidden = vec![CHECK_RUNS];
     let mut seen = Seen::default();
     let first = client.look_again("o/r", 1, &mut seen).await.unwrap();
     assert_eq!(first.checks.unwrap().verdict(), Checks::Unknown);
@@ -260,8 +260,7 @@ async fn checks_that_the_token_may_not_see_are_unknown_and_not_failed() {
     assert_eq!((again.pull, again.checks), (None, None), "still hidden is no news");
     fake.checks().status("old-ci", "failure", "broken");
     assert_eq!(client.look_again("o/r", 1, &mut seen).await.unwrap().checks.unwrap().verdict(), Checks::Failed);
-    fake.facts().check_runs = true;
-    fake.facts().statuses = false;
+    fake.facts().hidden = vec![STATUS];
     assert_eq!(client.checks("o/r", &head).await.unwrap().verdict(), Checks::Unknown);
 }
 

@@ -2,15 +2,15 @@
 //!
 //! What is said about pull requests, and what checks say, is in [`super::github_talk`]; what is refused in [`super::github_strict`].
 
+use super::github_answer::{Asked, forbidden, fresh, json_answer, not_found, parse, unprocessable, whole};
 use super::github_talk::{Checks, Talk};
-use super::{Complaints, Fault, Faults, Served, answer, body, github_strict};
+use super::{Complaints, Fault, Faults, Served, body, github_strict};
 use crate::support::git::try_git;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method};
 use axum::response::Response;
 use serde_json::{Value, json};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -54,10 +54,8 @@ pub struct Facts {
     pub push: bool,
     /// Draft pull requests are to be had.
     pub drafts: bool,
-    /// Whether the token may read check runs; fine-grained ones may not.
-    pub check_runs: bool,
-    /// Whether it may read statuses.
-    pub statuses: bool,
+    /// What the token may not read, of [`CHECK_RUNS`] and [`STATUS`]; fine-grained ones never see the first.
+    pub hidden: Vec<&'static str>,
     /// Most entries of one page.
     pub page: usize,
     /// Who can be asked for a review.
@@ -102,8 +100,7 @@ impl Github {
             archived: false,
             push: true,
             drafts: true,
-            check_runs: true,
-            statuses: true,
+            hidden: Vec::new(),
             page: 100,
             reviewers: vec!["ada".into(), "octo-team".into()],
         };
@@ -380,6 +377,10 @@ impl Inner {
         json_answer(201, &whole(pull.clone()))
     }
 
+    fn shows(&self, route: &str) -> bool {
+        !self.facts.lock().unwrap().hidden.contains(&route)
+    }
+
     /// What is asked for and what isn't documented is a complaint, too.
     fn invalid(&self, complaint: String) -> Response {
         self.complaints.add(complaint);
@@ -418,14 +419,14 @@ impl Inner {
                 faults.apply(REVIEWERS, async { self.reviewers(number(n), bytes) }).await
             }
             (&Method::GET, ["commits", _, "check-runs"]) => {
-                let (seen, all) = (self.facts.lock().unwrap().check_runs, self.checks.lock().unwrap().runs());
+                let (seen, all) = (self.shows(CHECK_RUNS), self.checks.lock().unwrap().runs());
                 let shape = |page: Value| json!({"total_count": page.as_array().unwrap().len(), "check_runs": page});
                 let act = async { if seen { self.pages(all, asked, shape) } else { forbidden("checks=read") } };
                 faults.apply(CHECK_RUNS, act).await
             }
             (&Method::GET, ["commits", _, "status"]) => {
-                let (seen, checks) = (self.facts.lock().unwrap().statuses, self.checks.lock().unwrap().clone());
-                let shape = |page: Value| checks.combined(page);
+                let (seen, checks) = (self.shows(STATUS), self.checks.lock().unwrap().clone());
+                let shape = |page: Value| checks.combined(&page);
                 let act = async {
                     if seen { self.pages(checks.statuses(), asked, shape) } else { forbidden("statuses=read") }
                 };
@@ -437,17 +438,6 @@ impl Inner {
             }
         }
     }
-}
-
-/// A request, taken apart.
-struct Asked<'a> {
-    method: &'a Method,
-    path: &'a str,
-    query: &'a str,
-    host: &'a str,
-    tag: &'a str,
-    /// Of the path, behind the repository.
-    parts: Vec<&'a str>,
 }
 
 async fn handle(State(fake): State<Arc<Inner>>, request: Request) -> Response {
@@ -485,56 +475,4 @@ fn refused(fake: &Inner, method: &Method, headers: &HeaderMap) -> Option<Respons
     let known = super::header(headers, "authorization") == format!("Bearer {}", fake.token);
     let body = json!({"message": "Bad credentials", "documentation_url": "https://docs.github.com/rest"});
     (!known).then(|| json_answer(401, &body))
-}
-
-/// The answer, or that it is the one with the tag that was sent.
-fn fresh(body: &Value, asked: &Asked<'_>, calls: &Mutex<Vec<String>>) -> Response {
-    let mut hasher = DefaultHasher::new();
-    body.to_string().hash(&mut hasher);
-    let tag = format!("W/\"{:016x}\"", hasher.finish());
-    let mut response = if asked.tag == tag {
-        calls.lock().unwrap().push(format!("304 {} {}", asked.method, asked.path));
-        answer(304, &[], String::new())
-    } else {
-        json_answer(200, body)
-    };
-    response.headers_mut().insert("etag", tag.parse().unwrap());
-    response
-}
-
-/// A single pull request has what one in a list has not.
-fn whole(mut pull: Value) -> Value {
-    pull["merged"] = (!pull["merged_at"].is_null()).into();
-    pull["mergeable"] = Value::Null;
-    pull
-}
-
-fn parse(bytes: &[u8]) -> Result<Value, String> {
-    serde_json::from_slice(bytes).map_err(|e| e.to_string())
-}
-
-fn unprocessable(error: &Value) -> Response {
-    let body = json!({"message": "Validation Failed", "errors": [error],
-        "documentation_url": "https://docs.github.com/rest", "status": "422"});
-    json_answer(422, &body)
-}
-
-fn forbidden(permission: &str) -> Response {
-    let body = json!({"message": "Resource not accessible by personal access token"});
-    let mut response = json_answer(403, &body);
-    response.headers_mut().insert("x-accepted-github-permissions", permission.parse().unwrap());
-    response
-}
-
-fn not_found() -> Response {
-    json_answer(404, &json!({"message": "Not Found"}))
-}
-
-fn json_answer(status: u16, body: &Value) -> Response {
-    let headers = [
-        ("content-type", "application/json; charset=utf-8".to_owned()),
-        ("x-ratelimit-remaining", "4999".to_owned()),
-        ("x-github-request-id", "FAKE:1".to_owned()),
-    ];
-    answer(status, &headers, body.to_string())
 }

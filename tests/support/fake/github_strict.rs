@@ -54,7 +54,7 @@ pub fn list_query(query: &str, owner: &str) -> Result<Wanted, String> {
             "state" if value == "open" => {}
             "sort" if value == "created" => {}
             "direction" if value == "desc" => {}
-            "page" | "per_page" => {}
+            "page" | "per_page" if page(query).is_ok() => {}
             "base" => wanted.base = value.into_owned(),
             "head" => match value.strip_prefix(&format!("{owner}:")) {
                 Some(branch) => branch.clone_into(&mut wanted.head),

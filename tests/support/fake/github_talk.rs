@@ -117,7 +117,7 @@ impl Checks {
     }
 
     /// As GitHub puts them together: `pending` where there are none.
-    pub fn combined(&self, page: Value) -> Value {
+    pub fn combined(&self, page: &Value) -> Value {
         let any = |states: &[&str]| self.statuses.iter().any(|s| states.contains(&s["state"].as_str().unwrap()));
         let state = if any(&["failure", "error"]) {
             "failure"
