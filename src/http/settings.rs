@@ -53,7 +53,8 @@ pub(super) async fn save(State(app): State<App>, body: JsonBody) -> Result<Json<
     }
     if any_secret {
         let [github, anthropic, openai, openai_compatible] = secrets;
-        app.engine().save_secrets(SecretsPatch { github, anthropic, openai, openai_compatible }).await?;
+        let patch = SecretsPatch { github, anthropic, openai, openai_compatible, ..SecretsPatch::default() };
+        app.engine().save_secrets(patch).await?;
     }
     Ok(Json(Saved { status: "updated", now: app.engine().settings().await? }))
 }

@@ -13,6 +13,7 @@ pub mod http;
 pub mod model;
 pub mod openai;
 pub mod openai_compatible;
+mod pace;
 pub mod process;
 mod redact;
 mod retry;
