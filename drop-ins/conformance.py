@@ -773,6 +773,19 @@ def scenario_down(bench: Bench) -> None:
     bench.stored_once("first", *many)
 
 
+def scenario_crowd(bench: Bench) -> None:
+    """Many at once, and each has to read and write the same file."""
+    bench.sidecar.down()
+    server = bench.start()
+    big = [REPORT | {"what_i_needed": f"big {number}", "suggestion": "s" * 190_000} for number in range(4)]
+    crowd = [REPORT | {"what_i_needed": f"one of many {number}"} for number in range(40)]
+    for arguments in (big, crowd):
+        answers = server.call_many(arguments)
+        lost = [answer for answer in answers if answer.kind != "queued"]
+        bench.check(f"{len(answers)} at once: all say queued", not lost, lost[:3])
+    bench.check("all of them wait in the spool", len(bench.waiting()) == 44, len(bench.waiting()))
+
+
 def scenario_full_stderr(bench: Bench) -> None:
     """No client has to read the server's stderr, and a pipe that is full takes nothing more."""
     bench.sidecar.down()
@@ -1030,6 +1043,7 @@ SCENARIOS: dict[str, Callable[[Bench], None]] = {
     "redaction": scenario_redaction,
     "down": scenario_down,
     "late sidecar": scenario_late_sidecar,
+    "crowd": scenario_crowd,
     "full stderr": scenario_full_stderr,
     "down, then a success": scenario_back_during_the_pause,
     "slow to accept": fault("slow to accept", Sidecar.stuck),

@@ -823,7 +823,7 @@ func (s spool) draining() (lockFile, bool, error) {
 var errFull = errors.New("the spool is full")
 
 // add keeps a report; it returns the reason why not, if not.
-func (s spool) add(reason string, payload json.RawMessage) string {
+func (s spool) add(reason string, payload json.RawMessage, limit time.Duration) string {
 	line, err := json.Marshal(entry{reason, payload, time.Now().UTC().Format("2006-01-02T15:04:05-07:00")})
 	if err != nil {
 		return "no_spool"
@@ -832,7 +832,7 @@ func (s spool) add(reason string, payload json.RawMessage) string {
 	if err != nil || os.MkdirAll(filepath.Dir(path), 0o700) != nil {
 		return "no_spool"
 	}
-	held, err := s.locked(lockTime, func(path string) error {
+	held, err := s.locked(limit, func(path string) error {
 		before, err := os.ReadFile(path)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
@@ -1048,7 +1048,8 @@ func (r *reporter) deliver(body json.RawMessage, id string, deadline time.Time) 
 	case reply.status == 413:
 		return outcome{lost("it is too large for the sidecar"), reply.reason, body}
 	}
-	if notKept := r.spool.add(reply.reason, body); notKept != "" {
+	// Others may be at it too: what is left of the time is well spent.
+	if notKept := r.spool.add(reply.reason, body, max(time.Until(deadline), lockTime)); notKept != "" {
 		return outcome{lost(reply.reason + ", " + notKept), reply.reason + "," + notKept, body}
 	}
 	r.waitAtLeast(reply.retryAfter)

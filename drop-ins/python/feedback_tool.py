@@ -172,6 +172,7 @@ SPOOL_MAX_BYTES = 1 << 20
 SPOOL_MAX_LINES = 500
 LOCK_SECONDS = 0.1
 LOG_LINES_WAITING = 16
+LOG_CHUNK_BYTES = 1 << 14
 LOG_EXIT_SECONDS = 0.5
 
 LONG_FIELDS = ("what_i_needed", "what_i_tried", "suggestion", "user_goal")
@@ -191,12 +192,24 @@ _PROCESS_SESSION = str(uuid.uuid4())
 
 
 
+def _unread(fd: int) -> int:
+    """How many bytes lie in a pipe; 0 for anything else."""
+    try:
+        import fcntl
+        import termios
+
+        return int.from_bytes(fcntl.ioctl(fd, termios.FIONREAD, b"\0\0\0\0"), sys.byteorder)
+    except (ImportError, OSError):
+        return 0
+
+
 class _Stderr(logging.Handler):
     """Writes to stderr without ever waiting for it: no client has to read that pipe.
 
     A thread writes to the file descriptor, because whoever waits inside of `sys.stderr` or of a
-    `StreamHandler` holds a lock that other threads, and the end of the process, need too. What
-    comes while too many lines wait is dropped.
+    `StreamHandler` holds a lock that other threads, and the end of the process, need too. It
+    never fills the pipe, because the SDKs log there too, from their event loop. What comes while
+    too many lines wait is dropped.
     """
 
     def __init__(self) -> None:
@@ -219,7 +232,10 @@ class _Stderr(logging.Handler):
             try:
                 fd = sys.stderr.fileno()
                 while data:
-                    data = data[os.write(fd, data) :]
+                    if _unread(fd) > LOG_CHUNK_BYTES:
+                        time.sleep(0.02)
+                    else:
+                        data = data[os.write(fd, data[:LOG_CHUNK_BYTES]) :]
             except (AttributeError, OSError, ValueError):  # stderr is closed, or something that is no file
                 with contextlib.suppress(Exception):
                     sys.stderr.write(data.decode())
@@ -595,12 +611,12 @@ class Spool:
     def draining(self) -> contextlib.AbstractContextManager[bool]:
         return self._locked(".drain", 0)
 
-    def add(self, reason: str, payload: dict[str, Any]) -> str | None:
+    def add(self, reason: str, payload: dict[str, Any], seconds: float = LOCK_SECONDS) -> str | None:
         """Keeps a report; the reason why not, if not."""
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
         line = _one_line({"reason": reason, "payload": payload, "queued_at": now})
         try:
-            with self._locked(".lock", LOCK_SECONDS) as held:
+            with self._locked(".lock", seconds) as held:
                 if not held:
                     return "spool_busy"
                 path = self._file(".jsonl")
@@ -768,7 +784,8 @@ class Reporter:
             return Outcome(answers["refused"].replace("{reason}", reply.detail))
         if reply.too_large:
             return _lost("it is too large for the sidecar", (reply.reason, payload))
-        not_kept = self._spool.add(reply.reason, payload)
+        # Others may be at it too: what is left of the time is well spent.
+        not_kept = self._spool.add(reply.reason, payload, max(deadline - time.monotonic(), LOCK_SECONDS))
         if not_kept:
             return _lost(f"{reply.reason}, {not_kept}", (f"{reply.reason},{not_kept}", payload))
         self._not_before = time.monotonic() + (reply.retry_after or 0.0)

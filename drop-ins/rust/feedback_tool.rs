@@ -660,10 +660,10 @@ impl Spool {
     }
 
     /// Keeps a report; the reason why not, if not.
-    fn add(&self, reason: &str, payload: &Map<String, Value>) -> Option<&'static str> {
+    fn add(&self, reason: &str, payload: &Map<String, Value>, limit: Duration) -> Option<&'static str> {
         let line = json!({"reason": reason, "payload": payload, "queued_at": now_text()}).to_string();
         let append_line = || {
-            let Some(_lock) = self.lock(".lock", LOCK_TIME)? else { return Ok(Some("spool_busy")) };
+            let Some(_lock) = self.lock(".lock", limit)? else { return Ok(Some("spool_busy")) };
             let path = self.file(".jsonl")?;
             let before = if path.exists() { fs::read(&path)? } else { Vec::new() };
             // A writer may have died in the middle of a line.
@@ -873,7 +873,9 @@ impl Reporter {
         if reply.status == 413 {
             return lost("it is too large for the sidecar", Some((reason, payload)));
         }
-        if let Some(not_kept) = self.spool.add(&reason, &payload) {
+        // Others may be at it too: what is left of the time is well spent.
+        let limit = deadline.saturating_duration_since(Instant::now()).max(LOCK_TIME);
+        if let Some(not_kept) = self.spool.add(&reason, &payload, limit) {
             return lost(&format!("{reason}, {not_kept}"), Some((format!("{reason},{not_kept}"), payload)));
         }
         self.wait_at_least(reply.retry_after);

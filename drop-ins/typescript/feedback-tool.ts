@@ -615,11 +615,11 @@ class Spool {
   }
 
   /** Keeps a report; the reason why not, if not. */
-  async add(reason: string, payload: Payload): Promise<string | undefined> {
+  async add(reason: string, payload: Payload, ms: number): Promise<string | undefined> {
     let notKept: string | undefined;
     try {
       fs.mkdirSync(path.dirname(this.file("")), { recursive: true, mode: 0o700 });
-      const held = await this.lockedWithin(LOCK_MS, () => (notKept = this.append(reason, payload)));
+      const held = await this.lockedWithin(ms, () => (notKept = this.append(reason, payload)));
       return held ? notKept : "spool_busy";
     } catch {
       return "no_spool";
@@ -844,7 +844,8 @@ class Reporter {
     }
     if (reply.status === 422) return { answer: fill(TEXTS.answers.refused, "{reason}", detailOf(reply)) };
     if (reply.status === 413) return lost("it is too large for the sidecar", { reason: reply.reason, payload });
-    const notKept = await this.spool.add(reply.reason, payload);
+    // Others may be at it too: what is left of the time is well spent.
+    const notKept = await this.spool.add(reply.reason, payload, Math.max(deadline - performance.now(), LOCK_MS));
     if (notKept) return lost(`${reply.reason}, ${notKept}`, { reason: `${reply.reason},${notKept}`, payload });
     this.notBefore = performance.now() + (reply.retryAfterMs ?? 0);
     this.startWorker(false);
