@@ -4,6 +4,7 @@
 //! drafts never needs it. Waiting is done through a [`Sleeper`] that tests replace, so that no test waits.
 
 use super::error::ProviderError;
+use super::pace::{Pace, Turn};
 use super::{redact, retry};
 use futures::future::BoxFuture;
 use reqwest::header::HeaderMap;
@@ -43,6 +44,7 @@ struct Inner {
     client: OnceLock<Client>,
     timeouts: Timeouts,
     sleep: Sleeper,
+    pace: Pace,
     /// Past any proxy.
     direct: bool,
 }
@@ -117,13 +119,17 @@ impl Http {
 
     /// With other time-outs and another way to wait.
     pub fn with(timeouts: Timeouts, sleep: Sleeper) -> Self {
-        Self { inner: Arc::new(Inner { client: OnceLock::new(), timeouts, sleep, direct: false }) }
+        Self {
+            inner: Arc::new(Inner { client: OnceLock::new(), timeouts, sleep, pace: Pace::default(), direct: false }),
+        }
     }
 
     /// Without the proxies that the environment names, for what is reached without them by others.
     pub(super) fn direct(timeouts: Timeouts) -> Self {
         let sleep: Sleeper = Arc::new(|time| Box::pin(tokio::time::sleep(time)));
-        Self { inner: Arc::new(Inner { client: OnceLock::new(), timeouts, sleep, direct: true }) }
+        Self {
+            inner: Arc::new(Inner { client: OnceLock::new(), timeouts, sleep, pace: Pace::default(), direct: true }),
+        }
     }
 
     /// Sends a request, again where that is sensible, and returns a successful response with its body unread.
@@ -143,6 +149,15 @@ impl Http {
             (self.inner.sleep)(wait).await;
             attempt += 1;
         }
+    }
+
+    /// The right to change something at a server that wants its writes one by one; kept until the write is over.
+    pub(super) async fn take_turn(&self) -> Turn<'_> {
+        let (turn, rest) = self.inner.pace.turn().await;
+        if !rest.is_zero() {
+            (self.inner.sleep)(rest).await;
+        }
+        turn
     }
 
     async fn attempt(&self, client: &Client, call: &Call<'_>) -> Result<Response, Attempt> {

@@ -41,13 +41,14 @@ impl Project {
         said.lines().filter_map(|line| line.strip_prefix("    ")).map(str::to_owned).collect()
     }
 
-    /// Writes the server, with the printed lines in the places of its own.
-    fn write(&self, name: &str, source: &Path, own: [&str; 2], printed: &[String]) {
+    /// Writes the server, with the printed lines in the places of its own, and what else has to change for them.
+    fn write(&self, name: &str, source: &Path, own: [&str; 2], printed: &[String], more: &[(&str, &str)]) {
         let mut text = fs::read_to_string(source).unwrap();
         let [first, second] = printed else { panic!("two lines to add: {printed:?}") };
-        for (own, printed) in own.iter().zip([first, second]) {
-            assert_eq!(text.matches(own).count(), 1, "{own}");
-            text = text.replace(own, printed);
+        let lines = own.into_iter().zip([first.as_str(), second]);
+        for (old, new) in lines.chain(more.iter().copied()) {
+            assert_eq!(text.matches(old).count(), 1, "{old}");
+            text = text.replace(old, new);
         }
         fs::write(self.dir.join(name), text).unwrap();
     }
@@ -79,7 +80,7 @@ fn a_python_project_is_wired() {
     let lines = project.wire("python");
     project.copy(&fixture("servers/common.py"), "common.py");
     let own = ["from feedback_tool import register_feedback_tool", "register_feedback_tool(server, options.name)"];
-    project.write("server.py", &fixture("servers/server_mcp2.py"), own, &lines);
+    project.write("server.py", &fixture("servers/server_mcp2.py"), own, &lines, &[]);
     python.arguments = vec![project.dir.join("server.py")];
     let here = project.dir.to_str().unwrap().to_owned();
     python.environment = vec![("PATCHWORK_DROP_IN".to_owned(), here)];
@@ -100,7 +101,7 @@ fn a_typescript_project_is_wired() {
     }
     let own =
         ["import { registerFeedbackTool } from \"./feedback-tool.js\";", "registerFeedbackTool(server, options.name);"];
-    project.write("src/server.ts", &servers.join("sdk1.ts"), own, &lines);
+    project.write("src/server.ts", &servers.join("sdk1.ts"), own, &lines, &[]);
     project.copy(&repository("tests/fixtures/typescript/tsconfig.json"), "tsconfig.json");
     project.copy(&installed.join("package.json"), "package.json");
     std::os::unix::fs::symlink(installed.join("node_modules"), project.dir.join("node_modules")).unwrap();
@@ -124,11 +125,9 @@ fn a_go_project_is_wired() {
     lines[0] = lines[0].strip_prefix("import ").unwrap().to_owned();
     let own = ["\"fixture/feedback\"", "feedback.RegisterMCPGo(s, *name)"];
     lines[1] = lines[1].replace("(server, ", "(s, ");
-    project.write("main.go", &module.join("main.go"), own, &lines);
-    // Its own name for itself is taken from the printed line now.
-    let main = project.dir.join("main.go");
-    let text = fs::read_to_string(&main).unwrap().replace("name := flag.String", "_ = flag.String");
-    fs::write(&main, text).unwrap();
+    // Its own option for the name is not used then.
+    let more = [("name := flag.String", "_ = flag.String")];
+    project.write("main.go", &module.join("main.go"), own, &lines, &more);
     build(Command::new("go").args(["build", "-o", "server", "."]).current_dir(&project.dir));
     project.reports(&program(project.dir.join("server"), Vec::new()), test);
 }
@@ -152,11 +151,11 @@ fn a_rust_project_is_wired() {
         "#[path = \"../../../../drop-ins/rust/feedback_tool.rs\"]\nmod feedback_tool;",
         "register_feedback_tool(&mut tool_router, name, Options::default());",
     ];
-    project.write("src/rmcp3.rs", &fixtures.join("src/rmcp3.rs"), own, &lines);
-    let rest = project.dir.join("src/rmcp3.rs");
-    let text = fs::read_to_string(&rest).unwrap();
-    let text = text.replace("use feedback_tool::{Options, register_feedback_tool, with", "use feedback_tool::{with");
-    fs::write(&rest, text.replace("fn new(name: &str)", "fn new(_: &str)")).unwrap();
+    let more = [
+        ("use feedback_tool::{Options, register_feedback_tool, with", "use feedback_tool::{with"),
+        ("fn new(name: &str)", "fn new(_: &str)"),
+    ];
+    project.write("src/rmcp3.rs", &fixtures.join("src/rmcp3.rs"), own, &lines, &more);
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["build", "--quiet", "--locked", "--offline"]).current_dir(&project.dir);
     build(cargo.env("CARGO_TARGET_DIR", &target).env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS"));
