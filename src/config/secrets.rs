@@ -291,6 +291,19 @@ mod tests {
     }
 
     #[test]
+    fn every_key_can_be_saved_by_its_name() {
+        for name in NAMES {
+            assert_eq!(secret_name(&name.to_lowercase()), Ok(name));
+            let patch = SecretsPatch::one(name, "k-123456789012".into());
+            let saved: Vec<_> = patch.pairs().map(|(saved, _)| saved).collect();
+            assert_eq!(saved, [name]);
+            let set: Vec<_> =
+                Secrets::default().patched(&patch).masked().into_iter().filter(|(_, m)| !m.is_empty()).collect();
+            assert_eq!(set, [(name, "****9012".to_owned())]);
+        }
+    }
+
+    #[test]
     fn nothing_prints_a_value() {
         let secrets =
             Secrets { github: Some("ghp_VERYSECRETVALUE".into()), api_key: Some("short".into()), ..Default::default() };
