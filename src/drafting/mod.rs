@@ -24,6 +24,7 @@ mod ready;
 mod tail;
 mod template;
 
+pub use context::choose_files;
 pub use error::DraftError;
 pub use job::{
     Artifact, Job, Outcome, Previous, Reply, ReplyKind, Reporter, Saved, SavedChange, SavedConversation, Stop, Tools,

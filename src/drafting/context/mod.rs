@@ -21,7 +21,7 @@ mod words;
 pub(super) use index::Read;
 
 use super::job::Previous;
-use crate::domain::change::RepoPath;
+use crate::domain::change::{Existing, RepoPath};
 use crate::protocol::read::{Detail, RankedFile};
 use std::collections::HashMap;
 
@@ -75,6 +75,16 @@ impl Context {
 /// Tokens of a text: about 3.5 bytes each in code. A guess that errs on the high side for prose.
 pub(super) fn estimate_tokens(text: &str) -> usize {
     (text.len() * 2).div_ceil(7)
+}
+
+/// The ranking alone, best first, with what each file takes of the budget: for measuring how well files are found.
+pub fn choose_files(
+    paths: &[RepoPath],
+    read: &(dyn Fn(&RepoPath) -> Existing + Sync),
+    report: &Detail,
+    budget: usize,
+) -> Vec<RankedFile> {
+    choose(paths, read, report, None, budget).ranked
 }
 
 /// Chooses and packs files for a report into `budget` estimated tokens.
