@@ -5,6 +5,7 @@
 //! Every other layer may use this one.
 
 pub mod change;
+pub mod diff;
 pub mod draft;
 pub mod feedback;
 mod fields;

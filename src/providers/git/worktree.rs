@@ -156,11 +156,15 @@ impl Worktree {
         Ok(())
     }
 
-    /// The change so far as a unified diff against the commit that was checked out, new files included.
+    /// The change so far as a unified diff against the commit that was checked out, new files included. The user's own settings
+    /// for diffs don't count: [`crate::domain::diff`] reads this back.
     pub async fn diff(&self) -> Result<String, ProviderError> {
         self.stage().await?;
-        let git = self.git("diff").args(["--cached", "--no-ext-diff", "--no-textconv", "--no-color", "--no-renames"]);
-        let git = git.args(["--src-prefix=a/", "--dst-prefix=b/", "--unified=3", "--submodule=short", "-O/dev/null"]);
+        let git = self.git("diff").setting("diff.suppressBlankEmpty=false").args(["--cached", "--no-ext-diff"]);
+        let git =
+            git.args(["--no-textconv", "--no-color", "--find-renames=50%", "-l1000", "--no-relative", "-O/dev/null"]);
+        let git = git.args(["--src-prefix=a/", "--dst-prefix=b/", "--unified=3", "--inter-hunk-context=0"]);
+        let git = git.args(["--diff-algorithm=myers", "--indent-heuristic", "--submodule=short"]);
         let diff = git.args([self.commit.as_str(), "--"]).run().await?;
         Ok(String::from_utf8_lossy(&diff).into_owned())
     }

@@ -1,6 +1,7 @@
 //! The providers through their own doors, against strict fakes on this machine.
 
 mod anthropic;
+mod diffs;
 mod git;
 mod github;
 mod strictness;
