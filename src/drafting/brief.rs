@@ -6,8 +6,8 @@
 //! front of the files although that costs a re-draft its prefix: new notes choose other files, so there would be little to reuse.
 
 use super::answer;
-use super::context::{Context, Excerpt, estimate_tokens};
-use super::job::{Job, Previous, Turn};
+use super::context::{Context, Excerpt, LeftOut, estimate_tokens};
+use super::job::{Job, Previous, Reply, ReplyKind, Turn};
 use super::template::fill;
 use crate::domain::change::Problem;
 use crate::domain::feedback::Report;
@@ -71,11 +71,17 @@ impl Brief {
         [SYSTEM, &self.request, &self.repository, CLOSING].iter().map(|t| estimate_tokens(t)).sum()
     }
 
-    pub(super) fn prompt(&self, max_output_tokens: u32) -> Prompt {
+    /// `lookups` is how often the model may ask to see more.
+    pub(super) fn prompt(&self, max_output_tokens: u32, lookups: usize) -> Prompt {
+        let lookups = match lookups {
+            0 => "Nothing more can be looked up: answer with what you have, and leave `look_up` empty.".to_owned(),
+            1 => "You may use `look_up` once before you answer.".to_owned(),
+            many => format!("You may use `look_up` up to {many} times before you answer."),
+        };
         let question = vec![
             Block { text: self.request.clone(), cache: false },
             Block { text: self.repository.clone(), cache: true },
-            Block { text: CLOSING.to_owned(), cache: false },
+            Block { text: fill(CLOSING, &[("lookups", &lookups)]), cache: false },
         ];
         Prompt {
             system: vec![Block { text: SYSTEM.to_owned(), cache: true }],
@@ -99,12 +105,14 @@ pub(super) fn repair(problems: &[Problem]) -> String {
 
 /// The question with everything that was said since. The last turn has a reply, or there is nothing to answer.
 pub(super) fn with_turns(mut prompt: Prompt, turns: &[Turn]) -> Prompt {
-    let says = |role, text: &str| Message { role, blocks: vec![Block { text: text.to_owned(), cache: false }] };
-    for turn in turns {
+    let says = |role, text: &str, cache| Message { role, blocks: vec![Block { text: text.to_owned(), cache }] };
+    for (at, turn) in turns.iter().enumerate() {
         // An API refuses an empty turn.
         let answer = if turn.answer.trim().is_empty() { "(no answer)" } else { &turn.answer };
-        prompt.messages.push(says(Role::Assistant, answer));
-        prompt.messages.extend(turn.reply.iter().map(|reply| says(Role::User, &reply.text)));
+        prompt.messages.push(says(Role::Assistant, answer, false));
+        // A model that was shown something may well ask again: then all of this comes from the cache.
+        let cache = |reply: &Reply| at + 1 == turns.len() && reply.kind == ReplyKind::LookUp;
+        prompt.messages.extend(turn.reply.iter().map(|reply| says(Role::User, &reply.text, cache(reply))));
     }
     prompt
 }
@@ -171,13 +179,14 @@ fn file(excerpt: &Excerpt) -> String {
 }
 
 fn left_out(context: &Context) -> String {
-    if context.left_out.is_empty() {
+    let named = |l: &LeftOut| format!("{} ({})", l.path, l.why);
+    let (weaker, closed) = (&context.left_out, &context.closed);
+    if weaker.is_empty() && closed.is_empty() {
         return "Every file that matches the report is shown above.\n".into();
     }
-    let named = context.left_out.iter().take(MAX_LEFT_OUT).map(|l| format!("{} ({})", l.path, l.why));
-    let more = context.left_out.len().saturating_sub(MAX_LEFT_OUT);
+    let more = weaker.len().saturating_sub(MAX_LEFT_OUT);
     let more = (more > 0).then(|| format!("and {more} more with weaker matches"));
-    lines(named.chain(more))
+    lines(weaker.iter().take(MAX_LEFT_OUT).map(named).chain(more).chain(closed.iter().map(named)))
 }
 
 fn ranking(context: &Context) -> String {
@@ -193,7 +202,7 @@ fn lines(items: impl Iterator<Item = String>) -> String {
 }
 
 /// Puts text between two lines that it can't contain: both carry a number made from the text itself.
-fn fenced(tag: &str, attributes: &str, text: &str) -> String {
+pub(super) fn fenced(tag: &str, attributes: &str, text: &str) -> String {
     let digest = Sha256::digest(text.as_bytes());
     // Six bytes: nobody can write a text that contains a given 48 bits of its own digest.
     let seal = digest.iter().take(6).fold(0_u64, |seal, byte| seal << 8 | u64::from(*byte));
@@ -241,7 +250,7 @@ mod tests {
             (REPAIR, &["problems"]),
             (COMMAND, &["request", "ranking"]),
             (SYSTEM, &[]),
-            (CLOSING, &[]),
+            (CLOSING, &["lookups"]),
         ] {
             let values: Vec<_> = names.iter().map(|n| (*n, "")).collect();
             assert!(!fill(template, &values).contains("{{"));

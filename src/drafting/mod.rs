@@ -16,6 +16,7 @@ mod command;
 mod context;
 mod error;
 mod job;
+mod lookup;
 mod model;
 mod pipeline;
 mod protect;

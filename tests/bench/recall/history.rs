@@ -11,12 +11,12 @@ use std::path::Path;
 
 /// Files that a person writes to change what a program does.
 const SOURCE: &[&str] = &[
-    "py", "ts", "tsx", "js", "jsx", "mjs", "cjs", "mts", "go", "rs", "java", "kt", "cs", "rb", "php", "swift", "c", "h",
-    "cc", "cpp", "hpp", "scala", "ex", "exs", "vue", "svelte",
+    "py", "ts", "tsx", "js", "jsx", "mjs", "cjs", "mts", "go", "rs", "java", "kt", "cs", "rb", "php", "swift", "c",
+    "h", "cc", "cpp", "hpp", "scala", "ex", "exs", "vue", "svelte",
 ];
 const HOUSEKEEPING: &[&str] = &[
-    "chore", "ci", "build", "docs", "doc", "style", "test", "tests", "refactor", "release", "bump", "revert", "version",
-    "merge", "lint", "format", "deps", "typo", "rename", "cleanup",
+    "chore", "ci", "build", "docs", "doc", "style", "test", "tests", "refactor", "release", "bump", "revert",
+    "version", "merge", "lint", "format", "deps", "typo", "rename", "cleanup",
 ];
 const CHANGED: std::ops::RangeInclusive<usize> = 1..=8;
 /// Words that are left of a message, and how much of a long one is used.
@@ -72,7 +72,11 @@ pub fn is_test(path: &str) -> bool {
     let (directories, name) = path.rsplit_once('/').unwrap_or(("", path));
     let in_tests = directories.split('/').any(|d| ["test", "tests", "__tests__", "e2e", "evals"].contains(&d));
     let stem = name.split('.').next().unwrap_or(name);
-    in_tests || stem.starts_with("test_") || stem.ends_with("_test") || name.contains(".test.") || name.contains(".spec.")
+    in_tests
+        || stem.starts_with("test_")
+        || stem.ends_with("_test")
+        || name.contains(".test.")
+        || name.contains(".spec.")
 }
 
 fn as_report(message: &str, touched: &[&str], subjects: bool) -> String {

@@ -20,7 +20,8 @@ pub fn repository() -> Fallible<TempDir> {
     let dir = tempfile::tempdir()?;
     git(dir.path(), &["init", "--quiet"])?;
     for (module, function, prose) in MODULES {
-        let test = format!("from src.{module} import {function}\n\n\ndef test_it():\n    assert {function}(1) is None\n");
+        let test =
+            format!("from src.{module} import {function}\n\n\ndef test_it():\n    assert {function}(1) is None\n");
         put(dir.path(), &format!("src/{module}.py"), &source(function, prose, ""))?;
         put(dir.path(), &format!("tests/test_{module}.py"), &test)?;
     }

@@ -53,7 +53,9 @@ fn main() -> Fallible<()> {
     if let Some(dir) = &made_up {
         say("Usage: cargo bench --bench recall -- [--cases N] [--subjects] [--misses] REPOSITORY…")?;
         say("--subjects asks with the first line of each message only; --misses prints what was not found.")?;
-        say("No repository was given, so this is one that was made up: it shows that the measurement works, and no more.\n")?;
+        say(
+            "No repository was given, so this is one that was made up: it shows that the measurement works, and no more.\n",
+        )?;
         repositories.push(dir.path().to_owned());
     }
     say(&format!("recall in percent: sources with tests / sources alone; budget {BUDGET} tokens"))?;

@@ -22,7 +22,9 @@ pub fn rank<'a>(paths: &'a [RepoPath], text: &str) -> Vec<&'a RepoPath> {
         .filter(|(score, path)| *score > 0.0 && !is_noise(path.as_str()))
         .collect();
     // Among equals the shorter path: it says the same with fewer words.
-    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.as_str().len().cmp(&b.1.as_str().len())).then(a.1.cmp(b.1)));
+    scored.sort_by(|a, b| {
+        b.0.total_cmp(&a.0).then_with(|| a.1.as_str().len().cmp(&b.1.as_str().len())).then(a.1.cmp(b.1))
+    });
     scored.into_iter().map(|(_, path)| path).collect()
 }
 
