@@ -12,10 +12,7 @@ fn fill(world: &World) {
     let file = |path, content| Entry { mode: "100644", path, content };
     let mut entries: Vec<Entry<'_>> = FILES.iter().map(|(path, text)| file(path.as_bytes(), text.as_bytes())).collect();
     entries.extend([
-        file(
-            b"lib/calendar.py",
-            b"import datetime\n\n\ndef parse_day(text):\n    return datetime.date.fromisoformat(text)\n",
-        ),
+        file(b"lib/calendar.py", b"import sys\n\n\ndef parse_day(text):\n    return tuple(text)\n"),
         file(b"lib/clock.py", b"from lib.calendar import parse_day\n\nTODAY = parse_day('2026-01-01')\n"),
         file(b".env", b"CANARY_SECRET=parse_day\n"),
         file(b"blob.bin", b"\xff\xfe\0parse_day"),
@@ -45,7 +42,7 @@ async fn what_a_model_asks_for_it_is_shown_and_then_it_answers() {
     let requests = world.anthropic.requests();
     assert_eq!(requests.len(), 3);
     let first = text_of(&turns(&requests[0])[0]);
-    assert!(first.contains("up to 4 times") && !first.contains("fromisoformat"), "{first}");
+    assert!(first.contains("up to 4 times") && !first.contains("tuple(text)"), "{first}");
     let found = text_of(&turns(&requests[1])[2]);
     for line in [
         "lib/calendar.py:4: def parse_day(text):",
@@ -58,7 +55,7 @@ async fn what_a_model_asks_for_it_is_shown_and_then_it_answers() {
     }
     assert!(!found.contains("CANARY_SECRET") && !found.contains("blob.bin"), "{found}");
     let read = text_of(&turns(&requests[2])[4]);
-    assert!(read.contains("    5|     return datetime.date.fromisoformat(text)\n</looked_up"), "{read}");
+    assert!(read.contains("    5|     return tuple(text)\n</looked_up"), "{read}");
     for (before, after) in [(0, 1), (1, 2)] {
         let same = turns(&requests[before]).iter().zip(turns(&requests[after]));
         let texts = |turn: &Value| text_of(turn);
