@@ -4,6 +4,7 @@
 //! drafts never needs it. Waiting is done through a [`Sleeper`] that tests replace, so that no test waits.
 
 use super::error::ProviderError;
+use super::pace::{Pace, Turn};
 use super::{redact, retry};
 use futures::future::BoxFuture;
 use reqwest::header::HeaderMap;
@@ -43,6 +44,7 @@ struct Inner {
     client: OnceLock<Client>,
     timeouts: Timeouts,
     sleep: Sleeper,
+    pace: Pace,
 }
 
 impl fmt::Debug for Http {
@@ -115,7 +117,7 @@ impl Http {
 
     /// With other time-outs and another way to wait.
     pub fn with(timeouts: Timeouts, sleep: Sleeper) -> Self {
-        Self { inner: Arc::new(Inner { client: OnceLock::new(), timeouts, sleep }) }
+        Self { inner: Arc::new(Inner { client: OnceLock::new(), timeouts, sleep, pace: Pace::default() }) }
     }
 
     /// Sends a request, again where that is sensible, and returns a successful response with its body unread.
@@ -135,6 +137,15 @@ impl Http {
             (self.inner.sleep)(wait).await;
             attempt += 1;
         }
+    }
+
+    /// The right to change something at a server that wants its writes one by one; kept until the write is over.
+    pub(super) async fn take_turn(&self) -> Turn<'_> {
+        let (turn, rest) = self.inner.pace.turn().await;
+        if !rest.is_zero() {
+            (self.inner.sleep)(rest).await;
+        }
+        turn
     }
 
     async fn attempt(&self, client: &Client, call: &Call<'_>) -> Result<Response, Attempt> {

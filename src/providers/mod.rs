@@ -10,6 +10,7 @@ pub mod error;
 pub mod git;
 pub mod github;
 pub mod http;
+mod pace;
 pub mod process;
 mod redact;
 mod retry;

@@ -8,7 +8,9 @@ pub mod anthropic_stream;
 pub mod anthropic_strict;
 pub mod git_server;
 pub mod github;
+pub mod github_answer;
 pub mod github_strict;
+pub mod github_talk;
 pub mod world;
 
 use axum::Router;
