@@ -237,16 +237,11 @@ fn made(files: usize, huge: bool) -> Fallible<PathBuf> {
 fn module(random: &mut Random) -> String {
     let mut text = String::from("import os\nimport json\n\n");
     for _ in 0..12 {
-        let name = format!("{}_{}", random.word(), random.word());
-        text.push_str(&format!("\n\ndef {name}({}, {}):\n", random.word(), random.word()));
+        let [first, second, one, two] = random.words();
+        text.extend(["\n\ndef ", &first, "_", &second, "(", &one, ", ", &two, "):\n"]);
         for _ in 0..8 {
-            text.push_str(&format!(
-                "    {} = {}({}, \"{}\")\n",
-                random.word(),
-                random.word(),
-                random.word(),
-                random.word()
-            ));
+            let [value, function, one, two] = random.words();
+            text.extend(["    ", &value, " = ", &function, "(", &one, ", '", &two, "')\n"]);
         }
     }
     text
@@ -262,6 +257,10 @@ impl Random {
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         (self.0 % n as u64) as usize
+    }
+
+    fn words(&mut self) -> [String; 4] {
+        std::array::from_fn(|_| self.word())
     }
 
     fn word(&mut self) -> String {

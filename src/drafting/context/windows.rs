@@ -96,7 +96,9 @@ impl<'a> Choice<'a> {
         let price = new.iter().map(|at| self.cost(*at)).sum::<usize>() + self.gap;
         if price <= self.left {
             self.left -= price;
-            new.iter().for_each(|at| self.shown[*at] = true);
+            for at in new {
+                self.shown[at] = true;
+            }
         }
     }
 }

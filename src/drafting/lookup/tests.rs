@@ -8,7 +8,7 @@ struct Made(BTreeMap<RepoPath, Existing>);
 
 impl Made {
     fn new() -> Self {
-        let long: String = (1..=3_000).map(|n| format!("line number {n}\n")).collect();
+        let long: Vec<String> = (1..=3_000).map(|n| format!("line number {n}\n")).collect();
         let text = |text: &str| Existing::Text(text.to_owned());
         let files = [
             ("README.md", text("# Costs\n\nSays search_costs once.\n")),
@@ -16,7 +16,7 @@ impl Made {
             ("src/costs.py", text("def total():\n    return search_costs(1)\n")),
             ("src/deep/down/server.py", text("Search_Costs = 1\n")),
             ("src/empty.py", text("")),
-            ("src/long.py", text(&long)),
+            ("src/long.py", text(&long.concat())),
             ("data/logo.png", text("search_costs in a picture")),
             ("Cargo.lock", text("search_costs in a lock file")),
             (".env", text("TOKEN=search_costs")),
