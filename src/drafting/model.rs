@@ -16,7 +16,7 @@ use crate::providers::{Anthropic, Completion, Prompt, ProviderError, Worktree};
 use std::time::Duration;
 
 /// How often an answer that can't be applied goes back to the model.
-const MAX_REPAIRS: usize = 1;
+const MAX_REPAIRS: usize = 2;
 /// Most of an unusable answer that the log keeps, in bytes.
 const MAX_LOGGED: usize = 64 * 1024;
 

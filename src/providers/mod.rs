@@ -17,7 +17,7 @@ pub mod sidecar;
 
 pub use anthropic::{Anthropic, Block, Completion, Message, ModelInfo, Prompt, Role};
 pub use error::ProviderError;
-pub use git::{GitCache, Remote, TrackedFile, Worktree};
+pub use git::{Changed, GitCache, Remote, TrackedFile, Worktree};
 pub use github::{Github, NewPullRequest, PullRequest, RepoInfo};
 pub use http::Http;
 pub use process::{AgentRun, ExitInfo};
