@@ -37,7 +37,7 @@ fn comment(line: &str, prose: bool) -> Option<&str> {
 const UNCHANGED: &[&str] = &["unchanged", "unmodified", "untouched", "omitted", "elided", "snip", "snipped"];
 const REST: &[&str] = &["rest", "remaining"];
 const EXISTING: &[&str] = &["existing"];
-const TODO: &[&str] = &["todo", "fixme"];
+const LATER: &[&str] = &["todo", "fixme"];
 const CODE: &[&str] = &[
     "code",
     "implementation",
@@ -96,7 +96,7 @@ const FILLERS: &[&str] = &[
     "implement",
     "in",
 ];
-const KINDS: [&[&str]; 8] = [UNCHANGED, REST, EXISTING, TODO, CODE, OTHER, THINGS, FILLERS];
+const KINDS: [&[&str]; 8] = [UNCHANGED, REST, EXISTING, LATER, CODE, OTHER, THINGS, FILLERS];
 
 fn stands_for_code(comment: &str) -> bool {
     let text = comment.to_lowercase().replace('…', "...");
@@ -109,7 +109,7 @@ fn stands_for_code(comment: &str) -> bool {
     let says = |kind: &[&str]| words.iter().any(|word| kind.contains(word));
     words.iter().all(|word| KINDS.iter().any(|kind| kind.contains(word)))
         && (says(UNCHANGED)
-            || (says(REST) && (dots || says(CODE) || says(TODO)))
+            || (says(REST) && (dots || says(CODE) || says(LATER)))
             || (says(EXISTING) && (dots || says(CODE)))
             || (says(OTHER) && dots))
 }
