@@ -3,6 +3,7 @@
 use super::super::action::Action;
 use super::super::model::{FilterInput, Focus, Model, NoteEditor, View};
 use super::triage;
+use crate::domain::draft::{TargetKind, Verdict};
 
 /// Judged by what the action needs, so it is true for whatever has the keys.
 pub fn useful(model: &Model, action: Action) -> bool {
@@ -13,6 +14,12 @@ pub fn useful(model: &Model, action: Action) -> bool {
         View::Servers => None,
     };
     match action {
+        Action::TurnOver => draft.is_some(),
+        Action::NextHunk | Action::NextFile => model.on_bench() && has_files(model),
+        Action::DropHunk => model.on_bench() && model.drafts.bench.paper.part().is_some(),
+        Action::BaseBranch | Action::ReadyOrDraft => draft.is_some_and(|d| d.target == TargetKind::Github),
+        Action::Publish => draft.is_some_and(|d| d.verdict != Some(Verdict::Failed) && !model.is_leaving(&d.id)),
+        Action::PublishAnyway => draft.is_some_and(|d| d.verdict == Some(Verdict::Failed) && !model.is_leaving(&d.id)),
         Action::Cancel => draft.is_some_and(|d| !d.state.is_over()),
         Action::Redraft => draft.is_some_and(|d| !d.state.is_active()),
         Action::Draft => row.is_some() && draft.is_none(),
@@ -30,6 +37,10 @@ pub fn useful(model: &Model, action: Action) -> bool {
         Action::Complete => matches!(&model.inbox.focus, Focus::Filter(input) if can_go_on(input)),
         _ => true,
     }
+}
+
+fn has_files(model: &Model) -> bool {
+    model.run().is_some_and(|run| !run.change.files.is_empty())
 }
 
 fn is_to_be_saved(editor: &NoteEditor) -> bool {
