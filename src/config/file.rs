@@ -8,8 +8,11 @@ use super::load::Mistake;
 use super::price;
 use super::reader::Reader;
 use super::repository::RepositoryFile;
+use super::spec::Spec;
+use super::table::table;
 use super::types::{
-    AnthropicConfig, CommandConfig, Config, DraftConfig, GithubConfig, Price, ServerConfig, ThemeChoice, UiConfig,
+    AnthropicConfig, CommandConfig, CompatibleConfig, Config, DraftConfig, GithubConfig, JsonMode, OpenaiConfig, Price,
+    ServerConfig, ThemeChoice, TokenLimit, UiConfig,
 };
 use super::value::{BaseUrl, Becomes, ConfigValue, Origin, Within, Written, quote};
 use crate::domain::draft::{Cost, DrafterKind, RedraftKind, TargetKind};
@@ -28,49 +31,6 @@ pub struct Entry {
     /// As TOML.
     pub value: String,
     pub origin: Origin,
-}
-
-/// Declares one table of the file: its keys, their types and, after `=>`, the type of the settings as used, which has fields of
-/// the same names.
-macro_rules! table {
-    ($(#[$doc:meta])* $name:ident = $table:literal => $used:ident { $($key:ident: $type:ty),+ $(,)? }) => {
-        table! { $(#[$doc])* $name = $table { $($key: $type),+ } }
-
-        impl $name {
-            /// Replaces what this layer says and leaves the rest.
-            fn apply(self, used: &mut $used) {
-                $(if let Some(written) = self.$key { used.$key = written.value.used(); })+
-            }
-
-            fn of(used: &$used) -> Self {
-                Self { $($key: Some(Written::new(<$type>::written(&used.$key), Origin::Default))),+ }
-            }
-        }
-    };
-    ($(#[$doc:meta])* $name:ident = $table:literal { $($key:ident: $type:ty),+ $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Default, PartialEq, Eq)]
-        pub struct $name { $(pub $key: Option<Written<$type>>),+ }
-
-        impl $name {
-            fn read(reader: &mut Reader<'_>, root: &DeTable<'_>) -> Self {
-                let Some(table) = reader.table(root, $table) else { return Self::default() };
-                reader.refuse_unknown(&format!("[{}] ", $table), table, &[$(stringify!($key)),+]);
-                Self { $($key: reader.value($table, table, stringify!($key))),+ }
-            }
-
-            fn over(self, lower: Self) -> Self {
-                Self { $($key: self.$key.or(lower.$key)),+ }
-            }
-
-            fn entries(&self, out: &mut Vec<Entry>) {
-                $(if let Some(written) = &self.$key {
-                    let value = written.value.write();
-                    out.push(Entry { table: $table, key: stringify!($key).to_owned(), value, origin: written.origin });
-                })+
-            }
-        }
-    };
 }
 
 table! {
@@ -124,6 +84,22 @@ table! {
 }
 
 table! {
+    /// `[openai]`
+    OpenaiLayer = "openai" => OpenaiConfig { model: String, base_url: BaseUrl, max_output_tokens: Within<1_000, 128_000> }
+}
+
+table! {
+    /// `[openai-compatible]`
+    CompatibleLayer = "openai-compatible" => CompatibleConfig {
+        model: String,
+        base_url: BaseUrl,
+        max_output_tokens: Within<256, 1_000_000>,
+        token_limit: TokenLimit,
+        json: JsonMode,
+    }
+}
+
+table! {
     /// `[command]`
     CommandLayer = "command" => CommandConfig { run: Vec<String>, timeout: Duration }
 }
@@ -143,6 +119,8 @@ pub struct Layer {
     pub keys: BTreeMap<String, Written<Vec<String>>>,
     pub draft: DraftLayer,
     pub anthropic: AnthropicLayer,
+    pub openai: OpenaiLayer,
+    pub openai_compatible: CompatibleLayer,
     pub command: CommandLayer,
     pub github: GithubLayer,
     /// `[[repository]]`; only the file has them.
@@ -152,8 +130,19 @@ pub struct Layer {
 }
 
 /// Tables of the file, in the order of the example.
-const TABLES: [&str; 9] =
-    ["server", "database", "ui", "draft", "anthropic", "command", "github", "repository", "price"];
+const TABLES: [&str; 11] = [
+    "server",
+    "database",
+    "ui",
+    "draft",
+    "anthropic",
+    "openai",
+    "openai-compatible",
+    "command",
+    "github",
+    "repository",
+    "price",
+];
 
 impl Layer {
     /// Reads the text of a `config.toml`.
@@ -178,6 +167,8 @@ impl Layer {
             keys: reader.key_bindings(document.get_ref()),
             draft: DraftLayer::read(&mut reader, &root),
             anthropic: AnthropicLayer::read(&mut reader, &root),
+            openai: OpenaiLayer::read(&mut reader, &root),
+            openai_compatible: CompatibleLayer::read(&mut reader, &root),
             command: CommandLayer::read(&mut reader, &root),
             github: GithubLayer::read(&mut reader, &root),
             repositories: reader.tables(&root, "repository", RepositoryFile::read),
@@ -185,6 +176,22 @@ impl Layer {
         };
         let mistakes = reader.into_mistakes();
         if mistakes.is_empty() { Ok(layer) } else { Err(mistakes) }
+    }
+
+    /// Every setting that can be in the file, but `[ui.keys]` and what comes in any number.
+    pub fn specs() -> impl Iterator<Item = &'static Spec> {
+        let tables = [
+            ServerLayer::SPECS,
+            DatabaseLayer::SPECS,
+            UiLayer::SPECS,
+            DraftLayer::SPECS,
+            AnthropicLayer::SPECS,
+            OpenaiLayer::SPECS,
+            CompatibleLayer::SPECS,
+            CommandLayer::SPECS,
+            GithubLayer::SPECS,
+        ];
+        tables.into_iter().flatten()
     }
 
     /// This layer on top of a weaker one: what it says wins, key by key.
@@ -199,6 +206,8 @@ impl Layer {
             keys,
             draft: self.draft.over(lower.draft),
             anthropic: self.anthropic.over(lower.anthropic),
+            openai: self.openai.over(lower.openai),
+            openai_compatible: self.openai_compatible.over(lower.openai_compatible),
             command: self.command.over(lower.command),
             github: self.github.over(lower.github),
             repositories: if self.repositories.is_empty() { lower.repositories } else { self.repositories },
@@ -216,6 +225,8 @@ impl Layer {
             keys: BTreeMap::new(),
             draft: DraftLayer::of(&used.draft),
             anthropic: AnthropicLayer::of(&used.anthropic),
+            openai: OpenaiLayer::of(&used.openai),
+            openai_compatible: CompatibleLayer::of(&used.openai_compatible),
             command: CommandLayer::of(&used.command),
             github: GithubLayer::of(&used.github),
             repositories: Vec::new(),
@@ -231,6 +242,8 @@ impl Layer {
         used.ui.keys = self.keys.into_iter().map(|(action, keys)| (action, keys.value)).collect();
         self.draft.apply(&mut used.draft);
         self.anthropic.apply(&mut used.anthropic);
+        self.openai.apply(&mut used.openai);
+        self.openai_compatible.apply(&mut used.openai_compatible);
         self.command.apply(&mut used.command);
         self.github.apply(&mut used.github);
         used.prices = self.prices;
@@ -253,6 +266,8 @@ impl Layer {
         }
         self.draft.entries(&mut out);
         self.anthropic.entries(&mut out);
+        self.openai.entries(&mut out);
+        self.openai_compatible.entries(&mut out);
         self.command.entries(&mut out);
         self.github.entries(&mut out);
         out
@@ -260,7 +275,7 @@ impl Layer {
 }
 
 /// A key that TOML takes without quotes, or the quoted one.
-fn bare_or_quoted(key: &str) -> String {
+pub(super) fn bare_or_quoted(key: &str) -> String {
     let bare = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
     if bare { key.to_owned() } else { quote(key) }
 }

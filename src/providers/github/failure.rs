@@ -98,6 +98,11 @@ pub(super) fn rejection(error: ProviderError) -> Rejection {
     }
 }
 
+/// Whether something was not made because it is there.
+pub(super) fn exists_already(error: &ProviderError) -> bool {
+    matches!(error, ProviderError::Api { status: 422, message, .. } if message.contains("already_exists") || message.contains("already exists"))
+}
+
 /// `what` names the thing asked for, to begin a sentence with.
 pub(super) fn judge(failure: &Failure, what: &str, token: &SecretString) -> ProviderError {
     let body: Option<ErrorBody> =

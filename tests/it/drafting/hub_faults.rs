@@ -2,7 +2,7 @@
 //! report stays as it was, and a re-draft works.
 
 use crate::support::fake::git_server::{FETCH, PUSH, PUSH_REFS, REFS};
-use crate::support::fake::github::{CREATE, LIST, REPOSITORY};
+use crate::support::fake::github::{CREATE, LIST, REPOSITORY, ROUTES};
 use crate::support::fake::world::{GITHUB_TOKEN, World, branches, published};
 use crate::support::fake::{Fault, Gate};
 use crate::support::git::git;
@@ -59,7 +59,7 @@ async fn each_fails_in_words_and_the_next_draft_works(cases: Vec<Case>) {
 }
 
 fn plan(world: &World, route: &'static str, fault: Fault) {
-    if [REPOSITORY, LIST, CREATE].contains(&route) {
+    if ROUTES.contains(&route) {
         world.github.fail(route, fault);
     } else {
         world.git.fail(route, fault);

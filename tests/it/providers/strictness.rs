@@ -130,6 +130,39 @@ fn a_pull_request_and_a_list_are_asked_for_as_documented() {
     for bad in ["head=b", "head=other:b", "state=all", "per_page=101", "branch=b"] {
         assert!(github_strict::list_query(bad, "o").is_err(), "{bad}");
     }
+    for bad in ["page=0", "page=x", "per_page=101", "filter=all", "since=1"] {
+        assert!(github_strict::page(bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn comments_labels_and_reviewers_are_asked_for_as_documented() {
+    assert!(github_strict::comment(&json!({"body": "b"})).is_ok());
+    for bad in [json!({}), json!({"body": ""}), json!({"body": "b", "event": "x"}), json!({"body": "x".repeat(65_537)})]
+    {
+        assert!(github_strict::comment(&bad).is_err(), "{bad}");
+    }
+    let label = json!({"name": "n", "color": "ededed", "description": "d"});
+    assert!(github_strict::new_label(&label).is_ok());
+    for (key, value) in [
+        ("name", json!("")),
+        ("name", json!("x".repeat(51))),
+        ("color", json!("#eee")),
+        ("description", json!("x".repeat(101))),
+        ("default", json!(true)),
+    ] {
+        let mut bad = label.clone();
+        bad[key] = value;
+        assert!(github_strict::new_label(&bad).is_err(), "{bad}");
+    }
+    let keys = &["reviewers", "team_reviewers"];
+    assert!(github_strict::names(&json!({"reviewers": ["a"], "team_reviewers": []}), keys).is_ok());
+    for bad in [json!({}), json!({"reviewers": [1]}), json!({"reviewers": []}), json!({"assignees": ["a"]})] {
+        assert!(github_strict::names(&bad, keys).is_err(), "{bad}");
+    }
+    for bad in [json!({}), json!({"draft": false}), json!({"title": ""}), json!({"body": "x".repeat(65_537)})] {
+        assert!(github_strict::edited_pull(bad.clone()).is_err(), "{bad}");
+    }
 }
 
 #[tokio::test]
