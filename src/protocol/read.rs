@@ -35,6 +35,16 @@ pub struct Detail {
 }
 
 impl Detail {
+    /// Bytes of its texts: about what it takes in memory and on the wire.
+    pub fn bytes(&self) -> usize {
+        let r = &self.feedback.report;
+        let texts = [&r.what_i_needed, &r.what_i_tried, &r.suggestion, &r.user_goal];
+        let extra: usize = r.extra.iter().map(|(name, value)| name.len() + value.to_string().len()).sum();
+        texts.into_iter().chain(&r.tools_available).map(String::len).sum::<usize>()
+            + self.notes.iter().map(|note| note.content.len()).sum::<usize>()
+            + extra
+    }
+
     pub fn matches(&self, filter: &Filter, now: Millis) -> bool {
         let notes: Vec<String> = self.notes.iter().map(|n| n.content.clone()).collect();
         filter.matches(Facts { feedback: &self.feedback, notes: &notes }, now)
