@@ -211,8 +211,17 @@ pub struct RankedFile {
     pub score: f64,
     /// The words and signals that made the score, strongest first.
     pub reasons: Vec<String>,
-    /// Estimated tokens that its excerpt takes in the brief; 0 when it did not fit.
+    /// Estimated tokens that its excerpt takes in the brief; 0 when it is not shown.
     pub tokens: usize,
+    /// The drafter sees all of it.
+    #[serde(default)]
+    pub whole: bool,
+    /// First and last line, from 1, of each part that the drafter sees of a file which it does not see whole.
+    #[serde(default)]
+    pub lines: Vec<(usize, usize)>,
+    /// Why it is not shown; empty when it is.
+    #[serde(default)]
+    pub left_out: String,
 }
 
 // Scores are finite by construction.
@@ -225,8 +234,24 @@ pub struct DryRun {
     pub repository: String,
     pub commit: String,
     pub files: Vec<RankedFile>,
-    /// Estimated tokens of the whole brief.
+    /// Files that match more weakly than all of those, and are not shown.
+    pub weaker: usize,
+    /// Files whose names match and that are never shown.
+    pub closed: Vec<ClosedFile>,
+    /// Tracked names that nothing can be done with: line breaks, other control characters, no UTF-8.
+    pub unnameable: usize,
+    /// Tracked files.
+    pub total_files: usize,
+    /// Estimated tokens that the repository's part of the brief may have, and of the whole brief.
+    pub context_tokens: usize,
     pub brief_tokens: usize,
+}
+
+/// A file that can't be shown or must not be, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClosedFile {
+    pub path: String,
+    pub why: String,
 }
 
 /// Settings as the API shows them: secrets masked to their last four characters.
