@@ -1,3 +1,5 @@
+//! Diffs as git prints them, taken apart and put together again, and some that git would never print.
+
 use super::*;
 use proptest::prelude::*;
 use similar::{ChangeTag, TextDiff};
