@@ -50,6 +50,7 @@ KEY = "conformance-key"
 CLIENT = {"name": "conformance-client", "version": "1.2.3"}
 CALL_LIMIT_SECONDS = 2.0
 LOG_SECONDS = 10.0
+EXIT_SECONDS = 10.0
 ATTEMPTS = 3  # of a scenario in which something is late
 HUGE_LIMIT_SECONDS = 4.0
 DRAIN_SECONDS = 20.0
@@ -373,6 +374,8 @@ class Server:
         hello = self.request("initialize", params, 60)
         self.instructions: str = (hello.get("result") or {}).get("instructions") or ""
         self._write({"jsonrpc": "2.0", "method": "notifications/initialized"})
+        # What an SDK loads for the first call of all is not the drop-in's time.
+        self.request("tools/call", {"name": "no such tool", "arguments": {}}, 60)
 
     def _read_stdout(self) -> None:
         assert self._process.stdout
@@ -445,7 +448,7 @@ class Server:
         with contextlib.suppress(OSError):
             self._process.stdin.close()
         try:
-            self._process.wait(10)
+            self._process.wait(2 * EXIT_SECONDS)
         except subprocess.TimeoutExpired:
             self.kill()
         return time.monotonic() - started
@@ -806,7 +809,7 @@ def scenario_full_stderr(bench: Bench) -> None:
     bench.recover(server)
     bench.stored_once("unheard 0", "unheard 1", "unheard 2")
     seconds = server.close()
-    bench.check("log lines that nobody reads don't keep the process alive", seconds < 5, f"{seconds:.1f} s", timed=True)
+    bench.check("log lines that nobody reads don't keep the process alive", seconds < EXIT_SECONDS, f"{seconds:.1f} s")
 
 
 def scenario_late_sidecar(bench: Bench) -> None:
@@ -942,7 +945,7 @@ def scenario_exit(bench: Bench) -> None:
     server = bench.start()
     server.call(REPORT)
     seconds = server.close()
-    bench.check("waiting reports don't keep the process alive", seconds < 5, f"{seconds:.1f} s", timed=True)
+    bench.check("waiting reports don't keep the process alive", seconds < EXIT_SECONDS, f"{seconds:.1f} s")
 
 
 def scenario_two_processes(bench: Bench) -> None:
