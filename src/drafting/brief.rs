@@ -1,12 +1,13 @@
 //! The brief: what the drafter reads. The developer's notes come first and outrank all the rest; the report, the last draft and
 //! the repository are data between fences that their own text can't close.
 //!
-//! For prompt caching the request is cut in blocks: the system text never changes, and a mark stands behind the repository's
-//! files, so that a repair round in the same conversation reads the whole first message from the cache. The notes stay in
-//! front of the files although that costs a re-draft its prefix: new notes choose other files, so there would be little to reuse.
+//! A provider's cache keeps the beginning of a request, so what changes least is sent first: the system text, then the files that are
+//! shown whole, in the order of their paths. A re-draft from the same commit that chooses the same files has all that in common with the draft before,
+//! byte for byte, whatever its notes say; a repair round has the whole first message. That the notes outrank everything does not
+//! depend on where they stand: the system text says so, and they open the request.
 
 use super::answer;
-use super::context::{Context, Excerpt, estimate_tokens};
+use super::context::{Context, Excerpt, LeftOut, estimate_tokens};
 use super::job::{Job, Previous, Turn};
 use super::template::fill;
 use crate::domain::change::Problem;
@@ -18,6 +19,7 @@ use sha2::{Digest, Sha256};
 
 const SYSTEM: &str = include_str!("../../assets/prompts/system.md");
 const REQUEST: &str = include_str!("../../assets/prompts/request.md");
+const FILES: &str = include_str!("../../assets/prompts/files.md");
 const REPOSITORY: &str = include_str!("../../assets/prompts/repository.md");
 const CLOSING: &str = include_str!("../../assets/prompts/closing.md");
 const REPAIR: &str = include_str!("../../assets/prompts/repair.md");
@@ -35,10 +37,12 @@ const MAX_LEFT_OUT: usize = 40;
 /// The brief in its parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Brief {
+    /// The files that are shown whole.
+    files: String,
+    /// Tree, parts of files, what matches how well.
+    repository: String,
     /// Notes, report, last draft.
     request: String,
-    /// Tree and files.
-    repository: String,
     /// Paths only, for an agent that can open files itself.
     ranking: String,
 }
@@ -53,29 +57,39 @@ impl Brief {
                 ("previous", &job.previous.as_ref().map_or_else(no_previous, previous)),
             ],
         );
-        let files: String = context.excerpts.iter().map(file).collect();
+        let (whole, parts): (Vec<&Excerpt>, Vec<&Excerpt>) = context.excerpts.iter().partition(|e| e.whole);
+        let ranking = ranking(context);
         let repository = fill(
             REPOSITORY,
             &[
                 ("total", &context.total_files.to_string()),
                 ("tree", &context.tree),
-                ("files", &files),
+                ("parts", &shown(parts)),
+                ("ranking", &ranking),
                 ("left_out", &left_out(context)),
             ],
         );
-        Self { request, repository, ranking: ranking(context) }
+        let files = fill(FILES, &[("files", &shown(whole))]);
+        Self { files, repository, request, ranking }
     }
 
     /// Estimated tokens of everything sent in the first request.
     pub(super) fn tokens(&self) -> usize {
-        [SYSTEM, &self.request, &self.repository, CLOSING].iter().map(|t| estimate_tokens(t)).sum()
+        [SYSTEM, &self.files, &self.repository, &self.request, CLOSING].iter().map(|t| estimate_tokens(t)).sum()
     }
 
-    pub(super) fn prompt(&self, max_output_tokens: u32) -> Prompt {
+    /// `lookups` is how often the model may ask to see more.
+    pub(super) fn prompt(&self, max_output_tokens: u32, lookups: usize) -> Prompt {
+        let lookups = match lookups {
+            0 => "Nothing more can be looked up: answer with what you have, and leave `look_up` empty.".to_owned(),
+            1 => "You may use `look_up` once before you answer.".to_owned(),
+            many => format!("You may use `look_up` up to {many} times before you answer."),
+        };
         let question = vec![
+            Block { text: self.files.clone(), cache: true },
+            Block { text: self.repository.clone(), cache: false },
             Block { text: self.request.clone(), cache: false },
-            Block { text: self.repository.clone(), cache: true },
-            Block { text: CLOSING.to_owned(), cache: false },
+            Block { text: fill(CLOSING, &[("lookups", &lookups)]), cache: true },
         ];
         Prompt {
             system: vec![Block { text: SYSTEM.to_owned(), cache: true }],
@@ -105,6 +119,12 @@ pub(super) fn with_turns(mut prompt: Prompt, turns: &[Turn]) -> Prompt {
         let answer = if turn.answer.trim().is_empty() { "(no answer)" } else { &turn.answer };
         prompt.messages.push(says(Role::Assistant, answer));
         prompt.messages.extend(turn.reply.iter().map(|reply| says(Role::User, &reply.text)));
+    }
+    // What was said so far is read from the cache when more is said.
+    if !turns.is_empty()
+        && let Some(block) = prompt.messages.last_mut().and_then(|message| message.blocks.last_mut())
+    {
+        block.cache = true;
     }
     prompt
 }
@@ -164,6 +184,15 @@ fn previous(previous: &Previous) -> String {
     format!("{what} It is NOT part of the files below. Keep what was right, change what the notes ask for:\n{diff}")
 }
 
+/// Files in an order that no ranking changes.
+fn shown(mut excerpts: Vec<&Excerpt>) -> String {
+    if excerpts.is_empty() {
+        return "None.\n".into();
+    }
+    excerpts.sort_by(|a, b| a.path.cmp(&b.path));
+    excerpts.into_iter().map(file).collect()
+}
+
 fn file(excerpt: &Excerpt) -> String {
     let shown = if excerpt.whole { "all" } else { "numbered windows" };
     let attributes = format!("path=\"{}\" lines=\"{}\" shown=\"{shown}\"", excerpt.path, excerpt.lines);
@@ -171,13 +200,14 @@ fn file(excerpt: &Excerpt) -> String {
 }
 
 fn left_out(context: &Context) -> String {
-    if context.left_out.is_empty() {
+    let named = |l: &LeftOut| format!("{} ({})", l.path, l.why);
+    let (weaker, closed) = (&context.left_out, &context.closed);
+    if weaker.is_empty() && closed.is_empty() {
         return "Every file that matches the report is shown above.\n".into();
     }
-    let named = context.left_out.iter().take(MAX_LEFT_OUT).map(|l| format!("{} ({})", l.path, l.why));
-    let more = context.left_out.len().saturating_sub(MAX_LEFT_OUT);
+    let more = weaker.len().saturating_sub(MAX_LEFT_OUT);
     let more = (more > 0).then(|| format!("and {more} more with weaker matches"));
-    lines(named.chain(more))
+    lines(weaker.iter().take(MAX_LEFT_OUT).map(named).chain(more).chain(closed.iter().map(named)))
 }
 
 fn ranking(context: &Context) -> String {
@@ -193,7 +223,7 @@ fn lines(items: impl Iterator<Item = String>) -> String {
 }
 
 /// Puts text between two lines that it can't contain: both carry a number made from the text itself.
-fn fenced(tag: &str, attributes: &str, text: &str) -> String {
+pub(super) fn fenced(tag: &str, attributes: &str, text: &str) -> String {
     let digest = Sha256::digest(text.as_bytes());
     // Six bytes: nobody can write a text that contains a given 48 bits of its own digest.
     let seal = digest.iter().take(6).fold(0_u64, |seal, byte| seal << 8 | u64::from(*byte));
@@ -237,11 +267,12 @@ mod tests {
     fn every_placeholder_of_the_templates_is_filled() {
         for (template, names) in [
             (REQUEST, &["notes", "report", "previous"][..]),
-            (REPOSITORY, &["total", "tree", "files", "left_out"]),
+            (FILES, &["files"]),
+            (REPOSITORY, &["total", "tree", "parts", "ranking", "left_out"]),
             (REPAIR, &["problems"]),
             (COMMAND, &["request", "ranking"]),
             (SYSTEM, &[]),
-            (CLOSING, &[]),
+            (CLOSING, &["lookups"]),
         ] {
             let values: Vec<_> = names.iter().map(|n| (*n, "")).collect();
             assert!(!fill(template, &values).contains("{{"));

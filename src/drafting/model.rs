@@ -3,51 +3,58 @@
 //! A conversation is saved after each answer and each reply. A run that was interrupted goes on where it was: what the model
 //! has answered is not asked for again, and how often it was told to mend something still counts.
 
-use super::answer;
+use super::answer::{self, Answer};
 use super::brief::{self, Brief};
+use super::context::estimate_tokens;
 use super::error::DraftError;
 use super::job::{Artifact, Drafted, Reply, ReplyKind, Reporter, SavedConversation, Tools, Turn};
+use super::lookup::{self, Request};
 use super::protect::Protected;
 use super::tail::Tail;
 use crate::domain::change::{ChangeSet, Plan, Problem};
-use crate::domain::draft::Stage;
+use crate::domain::draft::{DrafterKind, Stage, Usage};
 use crate::domain::text;
-use crate::providers::{Anthropic, Completion, Prompt, ProviderError, Worktree};
+use crate::providers::{Completion, Model, Prompt, ProviderError, Worktree};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How often an answer that can't be applied goes back to the model.
 const MAX_REPAIRS: usize = 1;
+/// The part of the context's budget that is spent on what a model asks to see at a time.
+const ROUND_SHARE: usize = 4;
 /// Most of an unusable answer that the log keeps, in bytes.
 const MAX_LOGGED: usize = 64 * 1024;
 
 /// A conversation with a model about one change.
 pub(super) struct Conversation<'a> {
-    client: Anthropic,
+    model: Model,
     /// The question before all turns.
     question: Prompt,
     reporter: &'a dyn Reporter,
     stage: Stage,
     saved: SavedConversation,
+    /// How often the model may ask to see something, and the estimated tokens of what it is shown each time.
+    rounds: usize,
+    round_tokens: usize,
 }
 
 impl<'a> Conversation<'a> {
     /// About the commit `base`. What was said about another commit says nothing about this one and is forgotten.
     pub(super) fn new(
+        drafter: DrafterKind,
         tools: &Tools,
         brief: &Brief,
         reporter: &'a dyn Reporter,
         base: &str,
         saved: Option<SavedConversation>,
     ) -> Result<Self, DraftError> {
-        let config = &tools.config.anthropic;
-        let key = tools.secrets.anthropic.clone();
-        let key =
-            key.ok_or_else(|| DraftError::Configuration("The Anthropic key is gone: set ANTHROPIC_API_KEY.".into()))?;
-        let client = Anthropic::new(tools.http.clone(), config, key);
-        let question = brief.prompt(config.max_output_tokens);
+        let model = Model::of(drafter, tools.http.clone(), &tools.config, &tools.secrets)?;
+        let draft = &tools.config.draft;
+        let question = brief.prompt(model.max_output_tokens(), draft.lookups);
         let saved = saved.filter(|saved| saved.base == base);
         let saved = saved.unwrap_or_else(|| SavedConversation::about(base));
-        Ok(Self { client, question, reporter, stage: Stage::Model, saved })
+        let (rounds, round_tokens) = (draft.lookups, draft.context_tokens / ROUND_SHARE);
+        Ok(Self { model, question, reporter, stage: Stage::Model, saved, rounds, round_tokens })
     }
 
     /// Whether the model has answered before.
@@ -56,11 +63,23 @@ impl<'a> Conversation<'a> {
     }
 
     /// The model and the check stage: a change that applies, or why there is none.
-    pub(super) async fn change(&mut self, worktree: &Worktree, protected: &Protected) -> Result<Drafted, DraftError> {
+    pub(super) async fn change(
+        &mut self,
+        worktree: &Arc<Worktree>,
+        protected: &Protected,
+    ) -> Result<Drafted, DraftError> {
         loop {
             let answer = self.answer().await?;
+            let judged = match answer::parse(&answer) {
+                Ok(Answer::LookUp(requests)) => {
+                    self.look_up(requests, worktree).await?;
+                    continue;
+                }
+                Ok(Answer::Change(change)) => judge(change, worktree, protected),
+                Err(problems) => Err(problems),
+            };
             self.enter(Stage::Check).await?;
-            let problems = match judge(&answer, worktree, protected) {
+            let problems = match judged {
                 Ok(judged) => return self.finish(judged),
                 Err(problems) => problems,
             };
@@ -71,6 +90,23 @@ impl<'a> Conversation<'a> {
             self.reporter.detail("Asking the model to mend its answer".into()).await?;
             self.reply(ReplyKind::Repair, brief::repair(&problems)).await?;
         }
+    }
+
+    /// Shows the model what it asked for. One that goes on asking is told to answer, once, and then given up.
+    async fn look_up(&mut self, requests: Vec<Request>, worktree: &Arc<Worktree>) -> Result<(), DraftError> {
+        let asked = self.replies(ReplyKind::LookUp);
+        if asked > self.rounds {
+            return Err(DraftError::OnlyAsked(asked));
+        }
+        let shown: Vec<String> = requests.iter().map(Request::shown).collect();
+        self.reporter.detail(format!("The model asked for: {}", text::clipped(&shown.join(", "), 600))).await?;
+        let reply = if asked == self.rounds {
+            lookup::LAST.to_owned()
+        } else {
+            let results = lookup::serve(requests, worktree, self.round_tokens).await?;
+            lookup::turn(&results, self.rounds - asked - 1)
+        };
+        self.reply(ReplyKind::LookUp, reply).await
     }
 
     /// Says something to the last answer; the next one will be about that.
@@ -128,7 +164,7 @@ impl<'a> Conversation<'a> {
             reporter.progress(stage, 0, &format!("{why}\nTrying again in {seconds} s …"));
         };
         let prompt = brief::with_turns(self.question.clone(), &self.saved.turns);
-        let answered = self.client.complete(&prompt, &mut on_text, &on_wait).await;
+        let answered = self.model.complete(&prompt, &mut on_text, &on_wait).await;
         // A refusal or a cut answer has been paid for as well.
         let used = answered.as_ref().map_or_else(ProviderError::usage, |c| Some(c.usage));
         if let Some(used) = used {
@@ -139,6 +175,9 @@ impl<'a> Conversation<'a> {
         let line = format!("{model} answered with {} tokens to {}", usage.output_tokens, usage.input_tokens);
         self.reporter.save(Artifact::Log(format!("{line} (request {request_id})\n"))).await?;
         self.reporter.detail(line).await?;
+        if let (Model::Compatible(_), Some(warning)) = (&self.model, read_in_part(&prompt, usage)) {
+            self.reporter.detail(warning).await?;
+        }
         Ok(text)
     }
 
@@ -154,13 +193,26 @@ impl<'a> Conversation<'a> {
 }
 
 /// An answer without files is legal here: the model may have a reason, and it stands in the summary.
-fn judge(answer: &str, worktree: &Worktree, protected: &Protected) -> Result<(ChangeSet, Plan), Vec<Problem>> {
-    let change = answer::parse(answer)?;
+fn judge(change: ChangeSet, worktree: &Worktree, protected: &Protected) -> Result<(ChangeSet, Plan), Vec<Problem>> {
     if change.files.is_empty() {
         return Ok((change, Plan::new()));
     }
     let plan = change.plan(|path| worktree.read(path), |path| protected.why(path))?;
     Ok((change, plan))
+}
+
+/// Some servers of one's own drop what does not fit into a model's context without a word; only the tokens they count tell. Our own count is a
+/// guess, so half of it is believed.
+fn read_in_part(prompt: &Prompt, usage: Usage) -> Option<String> {
+    let blocks = prompt.system.iter().chain(prompt.messages.iter().flat_map(|message| &message.blocks));
+    let sent: usize = blocks.map(|block| estimate_tokens(&block.text)).sum();
+    let read = usize::try_from(usage.input_tokens).unwrap_or(0);
+    (read > 0 && read < sent / 2).then(|| {
+        format!(
+            "Only {read} of about {sent} tokens were read: give the model a larger context (Ollama: OLLAMA_CONTEXT_LENGTH), or \
+             lower `context_tokens` under [draft]"
+        )
+    })
 }
 
 /// The answer streams in as JSON; with its escapes undone the code in it can be read.

@@ -88,12 +88,12 @@ pub type OnWait<'a> = &'a (dyn Fn(&ProviderError, Duration) + Sync);
 pub(super) const UNHEARD: OnWait<'static> = &|_, _| {};
 
 /// A response whose status is not 2xx.
-#[derive(Debug)]
-pub(super) struct Failure {
+#[derive(Debug, Clone)]
+pub struct Failure {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: String,
-    /// What the server says in its headers.
+    /// How long the server asks to wait.
     pub(super) retry_after: Option<Duration>,
 }
 

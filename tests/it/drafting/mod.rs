@@ -2,11 +2,13 @@
 
 mod command;
 mod control;
+mod every_model;
 mod hostile_answer;
 mod hostile_report;
 mod hostile_repository;
 mod hub_faults;
 mod killed;
+mod lookup;
 mod model_faults;
 mod ranking;
 mod repair;
