@@ -255,7 +255,10 @@ async fn a_model_that_is_not_there_is_answered_with_those_that_are() {
         DrafterKind::Command => {}
     };
     for (drafter, words) in [
-        (DrafterKind::Anthropic, ["`claude-test-I` was not found", "model = \"claude-test-1\"", "claude-other-9."]),
+        (
+            DrafterKind::Anthropic,
+            ["`claude-test-I` was not found", "model = \"claude-test-1\"", "claude-ageing-2 (deprecated)."],
+        ),
         (DrafterKind::Openai, ["`gpt-test-I` was not found", "model = \"gpt-test-1\"", "gpt-other-9."]),
         (
             DrafterKind::OpenaiCompatible,
