@@ -24,4 +24,5 @@ pub mod update;
 pub mod widget;
 
 pub use editor::{EditError, Writing, edit};
+pub use model::is_waiting;
 pub use run::{Options, run};

@@ -109,7 +109,7 @@ fn facts(model: &Model, draft: &Draft, columns: usize) -> Line<'static> {
             facts.push((format!("{} dropped", counted(dropped, "hunk")), theme.busy));
         }
     }
-    facts.extend(run::spent(draft).map(|spent| (spent, theme.dim)));
+    facts.extend(draft.spent().map(|spent| (spent, theme.dim)));
     let mut spans: Vec<Span<'static>> = Vec::new();
     let mut used = 0;
     for (fact, style) in facts {

@@ -2,7 +2,6 @@
 
 use super::super::model::{DraftsFocus, Model};
 use super::super::widget::{age, fit, wrap};
-use super::run;
 use crate::domain::draft::{Checks, Draft, DraftState, PullState, PullStatus, Stage, Verdict};
 use crate::domain::text;
 use ratatui::Frame;
@@ -71,7 +70,7 @@ fn flags(model: &Model, draft: &Draft) -> Vec<Span<'static>> {
         Some(Checks::Pending) => spans.push(Span::styled(" checks …", theme.busy)),
         Some(Checks::None | Checks::Unknown) | None => {}
     }
-    if let Some(spent) = run::spent(draft) {
+    if let Some(spent) = draft.spent() {
         spans.push(Span::styled(format!(" {spent}"), theme.dim));
     }
     spans

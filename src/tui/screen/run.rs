@@ -80,22 +80,12 @@ pub fn outcome(draft: &Draft, theme: &Theme) -> (String, Style) {
 /// Tokens and what they cost, where any were used.
 pub fn tokens(draft: &Draft) -> Option<String> {
     let usage = draft.usage;
-    let spent = spent(draft)?;
+    let spent = draft.spent()?;
     if usage.input_tokens + usage.output_tokens == 0 {
         return Some(spent);
     }
     let cached = if usage.cached_tokens > 0 { format!(" ({} cached)", usage.cached_tokens) } else { String::new() };
     Some(format!("{} tokens in{cached}, {} out, {spent}", usage.input_tokens, usage.output_tokens))
-}
-
-/// What a run cost. Tokens without a known price cost something all the same.
-pub fn spent(draft: &Draft) -> Option<String> {
-    let used = draft.usage.input_tokens + draft.usage.output_tokens > 0;
-    match draft.cost {
-        Some(cost) if used || cost.0 > 0 => Some(cost.to_string()),
-        Some(_) => None,
-        None => used.then(|| "cost unknown".to_owned()),
-    }
 }
 
 /// What became of its pull request.

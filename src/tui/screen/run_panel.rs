@@ -51,7 +51,7 @@ fn news(model: &Model, draft: &Draft, room: usize, width: usize) -> Vec<Line<'st
         let (mut sentence, style) = run::outcome(draft, theme);
         if is_waiting(draft) {
             sentence = format!("{sentence}: {} opens it", model.keymap.key(Action::Drafts));
-        } else if let Some(spent) = run::spent(draft) {
+        } else if let Some(spent) = draft.spent() {
             sentence = format!("{sentence}  {spent}");
         }
         let cut = fit::cut(&text::line(&sentence), width);
