@@ -38,6 +38,7 @@ pub(super) fn pull_request(job: &Job, change: &SavedChange, drafter: &str) -> St
             ("notes", &notes(&job.report.notes)),
             ("files", &files(change)),
             ("base", &code(super::short(&change.base), 40)),
+            ("checks", &checks(change)),
             ("drafter", &code(drafter, 80)),
             ("tokens", &tokens(change.usage)),
             ("report", &code(feedback.id.as_str(), 128)),
@@ -108,6 +109,19 @@ fn files(change: &SavedChange) -> String {
         let more = lines.len() - MAX_FILES;
         lines.truncate(MAX_FILES);
         lines.push(format!("- and {more} more"));
+    }
+    lines.join("\n")
+}
+
+/// What was found out about the change beside that it applies, and what was not.
+fn checks(change: &SavedChange) -> String {
+    let mut lines = vec!["- Not run: the repository's own tests.".to_owned()];
+    if change.dropped > 0 {
+        let parts = if change.dropped == 1 { "1 part".to_owned() } else { format!("{} parts", change.dropped) };
+        lines.push(format!(
+            "- {parts} of the drafted change {} taken out in the review.",
+            if change.dropped == 1 { "was" } else { "were" }
+        ));
     }
     lines.join("\n")
 }

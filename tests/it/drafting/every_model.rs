@@ -169,8 +169,8 @@ fn faults(drafter: DrafterKind) -> Vec<Fault> {
         fault(Outcome::OddStop(half()), &["of_tomorrow"]),
         fault(Outcome::Says(String::new()), &["no text"]),
         judged(
-            vec![Outcome::Says("Hello!".into()), Outcome::Says("Hello again!".into())],
-            &["asking once more", "schema"],
+            ["Hello!", "Hello again!", "Hi."].map(|text| Outcome::Says(text.into())).into(),
+            &["asking again", "schema"],
         ),
         judged(vec![Outcome::Says(nothing)], &["changed nothing", "`since` exists already. Add a note"]),
     ]
