@@ -116,9 +116,11 @@ fn file_change(file: RawFile) -> Result<FileChange, String> {
     }
 }
 
-/// Models that are not held to a schema like to wrap JSON in a Markdown fence.
+/// Models that are not held to a schema like to think aloud before they answer, and to wrap JSON in a Markdown fence.
 fn without_fence(text: &str) -> &str {
     let text = text.trim();
+    let thought = text.strip_prefix("<think>").and_then(|rest| rest.split_once("</think>"));
+    let text = thought.map_or(text, |(_, answer)| answer.trim());
     let Some(inner) = text.strip_prefix("```").and_then(|t| t.strip_suffix("```")) else { return text };
     inner.strip_prefix("json").unwrap_or(inner).trim()
 }
@@ -155,6 +157,8 @@ mod tests {
         let kinds: Vec<_> = set.files.iter().map(|f| f.path().as_str()).collect();
         assert_eq!(kinds, ["a", "b", "c"]);
         assert!(parse(&format!("```json\n{}\n```", answer(&json!([])))).is_ok());
+        assert!(parse(&format!("<think>\nIs {{}} it?\n</think>\n{}", answer(&json!([])))).is_ok());
+        assert!(parse("<think>and never an answer").is_err());
     }
 
     #[test]
