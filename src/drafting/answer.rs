@@ -200,9 +200,11 @@ impl From<RawEdit> for Edit {
     }
 }
 
-/// Models that are not held to a schema like to wrap JSON in a Markdown fence.
+/// Models that are not held to a schema like to think aloud before they answer, and to wrap JSON in a Markdown fence.
 fn without_fence(text: &str) -> &str {
     let text = text.trim();
+    let thought = text.strip_prefix("<think>").and_then(|rest| rest.split_once("</think>"));
+    let text = thought.map_or(text, |(_, answer)| answer.trim());
     let Some(inner) = text.strip_prefix("```").and_then(|t| t.strip_suffix("```")) else { return text };
     inner.strip_prefix("json").unwrap_or(inner).trim()
 }
@@ -251,6 +253,8 @@ mod tests {
             matches!(&set.files[3], FileChange::Rename { to, edits, .. } if to.as_str() == "e" && edits.is_empty())
         );
         assert!(parse(&format!("```json\n{}\n```", answer(&json!([])))).is_ok());
+        assert!(parse(&format!("<think>\nIs {{}} it?\n</think>\n{}", answer(&json!([])))).is_ok());
+        assert!(parse("<think>and never an answer").is_err());
     }
 
     #[test]

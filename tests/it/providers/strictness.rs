@@ -102,13 +102,13 @@ async fn other_requests() -> (Value, Value) {
     (openai.requests().remove(0), compatible.requests().remove(0))
 }
 
+type BodyCheck = fn(&Value) -> Result<(), String>;
+
 #[tokio::test]
 async fn the_other_fake_models_take_the_real_request_and_no_worse_one() {
     let (openai, compatible) = other_requests().await;
-    let checks: [(&Value, &dyn Fn(&Value) -> Result<(), String>); 2] = [
-        (&openai, &|body| openai_strict::request(body)),
-        (&compatible, &|body| compatible_strict::request(body, Dialect::default())),
-    ];
+    let checks: [(&Value, BodyCheck); 2] =
+        [(&openai, openai_strict::request), (&compatible, |body| compatible_strict::request(body, Dialect::default()))];
     let worse: [&[(&str, &str, Value)]; 2] = [
         &[
             ("", "store", json!(true)),
