@@ -59,6 +59,8 @@ pub enum Answer {
         subject: Subject,
         result: Result<String, String>,
     },
+    /// What is typed could not be kept on disk.
+    NotKept(String),
     /// A browser was started for the link, or not.
     Opened {
         link: String,

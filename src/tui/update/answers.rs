@@ -64,6 +64,9 @@ pub(super) fn answer(model: &mut Model, answer: Answer, out: &mut Vec<Effect>) {
         Answer::Submitted { id, result } => submitted(model, &id, result, out),
         Answer::Edited { subject: Subject::Note(feedback), result } => note::edited(model, feedback, result, out),
         Answer::Edited { subject: Subject::Change(draft), result } => bench::edited(model, draft, result, out),
+        Answer::NotKept(why) => {
+            model.say(Mood::Bad, format!("What you type can't be kept on disk until it is saved: {why}"));
+        }
         Answer::Opened { link, result } => opened(model, link, result, out),
         Answer::IngestStopped(why) => {
             model.say(Mood::Bad, format!("Reports are no longer taken: {why}"));

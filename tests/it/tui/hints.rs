@@ -40,6 +40,7 @@ fn situations() -> Vec<(&'static str, Sitting)> {
         ("run, failed", at(drafts(w, h), "j enter")),
         ("run, published", at(drafts(w, h), "G enter")),
         ("review", at(review::bench(w, h), "n")),
+        ("review, dropped", at(review::bench(w, h), "n space r")),
         ("review, verify failed", review::failed(w, h)),
         ("review, its base branch", at(review::bench(w, h), "b")),
         ("help", at(inbox(w, h), "?")),
@@ -66,7 +67,8 @@ fn every_hint_of_the_footer_does_something() {
         }
     }
     let keymap = Keymap::new(&BTreeMap::new()).unwrap();
-    let all: BTreeSet<String> = keymap.bindings().iter().filter_map(|b| b.hint.clone()).collect();
+    let words = keymap.bindings().iter().flat_map(|b| b.hint.iter().chain(&b.opposite));
+    let all: BTreeSet<String> = words.cloned().collect();
     assert_eq!(pressed, all, "every hint stood there once");
 }
 
