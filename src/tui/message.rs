@@ -2,6 +2,7 @@
 //! nothing else, so whole sessions can be tested without a terminal, a clock or an engine.
 
 use super::mirror::Side;
+use super::theme::Shade;
 use crate::domain::filter::Filter;
 use crate::domain::id::{CommandId, DraftId, FeedbackId};
 use crate::domain::server::Server;
@@ -17,6 +18,8 @@ pub enum Msg {
     Paste(String),
     Mouse(MouseEvent),
     Resize(u16, u16),
+    /// The terminal has said what its background is, later than it was waited for.
+    Background(Shade),
     Signal(Signal),
     Answer(Answer),
     /// Labels and durations may have changed.

@@ -1,3 +1,5 @@
+//! Any choice of hunks makes the text that it should; what is no diff is refused.
+
 use super::*;
 use proptest::prelude::*;
 use similar::{ChangeTag, TextDiff};
