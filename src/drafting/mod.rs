@@ -16,9 +16,11 @@ mod command;
 mod context;
 mod error;
 mod job;
+mod limits;
 mod lookup;
 mod model;
 mod pipeline;
+mod price;
 mod protect;
 mod publish;
 mod ready;
@@ -28,8 +30,10 @@ mod template;
 pub use context::choose_files;
 pub use error::DraftError;
 pub use job::{
-    Artifact, Job, Outcome, Previous, Released, Reply, ReplyKind, Reporter, Saved, SavedChange, SavedConversation,
-    Stop, Tools, Turn,
+    Artifact, Denied, Job, Outcome, Previous, Released, Reply, ReplyKind, Reporter, Saved, SavedChange,
+    SavedConversation, Stop, Tools, Turn,
 };
+pub use limits::{Call, Spent, allow};
 pub use pipeline::{dry_run, run};
+pub use price::{cost, price_of};
 pub use ready::{defaults, missing, missing_configuration};

@@ -8,6 +8,7 @@ pub mod answers;
 mod clock;
 mod feed;
 mod jobs;
+mod ledger;
 mod lock;
 mod review;
 mod settings;
@@ -81,6 +82,7 @@ struct Inner {
     options: EngineOptions,
     store: Store,
     progress: ProgressBoard,
+    ledger: ledger::Ledger,
     /// The keys in use; replaced as a whole when new ones are saved.
     secrets: RwLock<Arc<Secrets>>,
     /// The last counts and the log position they are true for.
@@ -133,6 +135,7 @@ impl Engine {
                 options,
                 store,
                 progress: ProgressBoard::new(),
+                ledger: ledger::Ledger::default(),
                 stats: Mutex::new(None),
                 known: answers::Known::new(),
                 closing: CancellationToken::new(),

@@ -59,10 +59,8 @@ fn useful(model: &Model, action: Action) -> bool {
         Action::HideReviewed => !model.filter_decides(),
         // In a list there is nothing to go back from, or only to another list.
         Action::Back => matches!(model.context(), Context::Detail | Context::Run | Context::Review | Context::Server),
-        Action::EditText | Action::Discard | Action::PreviousHunk | Action::PreviousFile => model.on_bench(),
-        Action::AcceptBase
-        | Action::LeaveBase
-        | Action::Quit
+        Action::EditText | Action::Discard => model.on_bench(),
+        Action::Quit
         | Action::Interrupt
         | Action::Suspend
         | Action::Help
@@ -82,10 +80,8 @@ fn useful(model: &Model, action: Action) -> bool {
         | Action::LeaveFilter
         | Action::Undo
         | Action::LeaveNote
-        | Action::EditText
         | Action::AcceptBase
         | Action::LeaveBase
-        | Action::Discard
         | Action::Yes
         | Action::No => true,
     }
