@@ -34,7 +34,9 @@ fn useful(model: &Model, action: Action) -> bool {
     };
     match action {
         Action::TurnOver => draft.is_some(),
-        Action::NextHunk | Action::NextFile => model.on_bench() && has_files(model),
+        Action::NextHunk | Action::PreviousHunk | Action::NextFile | Action::PreviousFile => {
+            model.on_bench() && has_files(model)
+        }
         Action::DropHunk => model.on_bench() && model.drafts.bench.paper.part().is_some(),
         Action::BaseBranch | Action::ReadyOrDraft => draft.is_some_and(|d| d.target == TargetKind::Github),
         Action::Publish => draft.is_some_and(|d| d.verdict != Some(Verdict::Failed) && !model.is_leaving(&d.id)),
@@ -57,10 +59,8 @@ fn useful(model: &Model, action: Action) -> bool {
         Action::HideReviewed => !model.filter_decides(),
         // In a list there is nothing to go back from, or only to another list.
         Action::Back => matches!(model.context(), Context::Detail | Context::Run | Context::Review | Context::Server),
-        Action::EditText | Action::Discard | Action::PreviousHunk | Action::PreviousFile => model.on_bench(),
-        Action::AcceptBase
-        | Action::LeaveBase
-        | Action::Quit
+        Action::EditText | Action::Discard => model.on_bench(),
+        Action::Quit
         | Action::Interrupt
         | Action::Suspend
         | Action::Help
@@ -80,6 +80,8 @@ fn useful(model: &Model, action: Action) -> bool {
         | Action::LeaveFilter
         | Action::Undo
         | Action::LeaveNote
+        | Action::AcceptBase
+        | Action::LeaveBase
         | Action::Yes
         | Action::No => true,
     }
