@@ -236,6 +236,10 @@ pub struct Drafts {
 
 /// See the module.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that have nothing to do with each other; none of them is a state of the others"
+)]
 pub struct Model {
     pub now: Millis,
     pub size: Rect,
