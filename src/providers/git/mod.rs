@@ -16,7 +16,7 @@ use std::path::PathBuf;
 
 pub use cache::GitCache;
 pub(super) use remote::TOKEN_VARIABLE;
-pub use worktree::Worktree;
+pub use worktree::{OnTop, Worktree};
 
 /// Where a repository comes from and where the finished branch goes.
 #[derive(Debug, Clone)]
