@@ -1,6 +1,6 @@
 //! How a process ends: one number per kind of failure, and the sentence on standard error.
 
-use crate::config::{ConfigError, SecretsError};
+use crate::config::{ConfigError, EditError, SecretsError};
 use crate::domain::filter::FilterError;
 use crate::domain::text;
 use crate::engine::{LockError, OpenError};
@@ -43,6 +43,11 @@ impl From<Code> for ExitCode {
 #[error("{0}")]
 pub(super) struct Usage(pub String);
 
+/// The user gave up in the middle.
+#[derive(Debug, thiserror::Error)]
+#[error("nothing was changed")]
+pub(super) struct Interrupted;
+
 /// Prints help, version, or what is wrong with the arguments.
 pub(super) fn usage(error: &clap::Error) -> ExitCode {
     match error.print() {
@@ -84,6 +89,12 @@ fn known(error: &(dyn std::error::Error + 'static)) -> Option<Code> {
     if misunderstood {
         return Some(Code::Usage);
     }
+    if error.is::<Interrupted>() {
+        return Some(Code::Interrupted);
+    }
+    if let Some(edit) = error.downcast_ref::<EditError>() {
+        return Some(code_of_edit(edit));
+    }
     if error.is::<SecretsError>() {
         return Some(Code::Unconfigured);
     }
@@ -92,6 +103,14 @@ fn known(error: &(dyn std::error::Error + 'static)) -> Option<Code> {
     }
     // Found by its wrapper: a transparent error is no link of the chain.
     matches!(error.downcast_ref(), Some(OpenError::Lock(LockError::Owned { .. }))).then_some(Code::Refused)
+}
+
+fn code_of_edit(error: &EditError) -> Code {
+    match error {
+        EditError::Unknown(_) | EditError::Value { .. } | EditError::Mistakes { .. } => Code::Usage,
+        EditError::Missing { .. } | EditError::Unusual { .. } => Code::Refused,
+        EditError::Contended { .. } | EditError::Io { .. } => Code::Failed,
+    }
 }
 
 fn code_of_refusal(kind: RefusalKind) -> Code {

@@ -21,6 +21,15 @@ mod tests {
     }
 
     #[test]
+    fn every_setting_can_be_set_by_its_name() {
+        let specs: Vec<_> = Layer::specs().map(|spec| (spec.table, spec.key.to_owned())).collect();
+        assert_eq!(specs, names(&Layer::defaults()), "in `Layer::specs`");
+        for spec in Layer::specs() {
+            assert!(!spec.about().is_empty(), "{spec:?}");
+        }
+    }
+
+    #[test]
     fn every_key_of_the_example_is_explained() {
         let mut explained = false;
         for line in EXAMPLE.lines() {

@@ -8,6 +8,8 @@ use super::load::Mistake;
 use super::price;
 use super::reader::Reader;
 use super::repository::RepositoryFile;
+use super::spec::Spec;
+use super::table::table;
 use super::types::{
     AnthropicConfig, CommandConfig, Config, DraftConfig, GithubConfig, Price, ServerConfig, ThemeChoice, UiConfig,
 };
@@ -28,49 +30,6 @@ pub struct Entry {
     /// As TOML.
     pub value: String,
     pub origin: Origin,
-}
-
-/// Declares one table of the file: its keys, their types and, after `=>`, the type of the settings as used, which has fields of
-/// the same names.
-macro_rules! table {
-    ($(#[$doc:meta])* $name:ident = $table:literal => $used:ident { $($key:ident: $type:ty),+ $(,)? }) => {
-        table! { $(#[$doc])* $name = $table { $($key: $type),+ } }
-
-        impl $name {
-            /// Replaces what this layer says and leaves the rest.
-            fn apply(self, used: &mut $used) {
-                $(if let Some(written) = self.$key { used.$key = written.value.used(); })+
-            }
-
-            fn of(used: &$used) -> Self {
-                Self { $($key: Some(Written::new(<$type>::written(&used.$key), Origin::Default))),+ }
-            }
-        }
-    };
-    ($(#[$doc:meta])* $name:ident = $table:literal { $($key:ident: $type:ty),+ $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Default, PartialEq, Eq)]
-        pub struct $name { $(pub $key: Option<Written<$type>>),+ }
-
-        impl $name {
-            fn read(reader: &mut Reader<'_>, root: &DeTable<'_>) -> Self {
-                let Some(table) = reader.table(root, $table) else { return Self::default() };
-                reader.refuse_unknown(&format!("[{}] ", $table), table, &[$(stringify!($key)),+]);
-                Self { $($key: reader.value($table, table, stringify!($key))),+ }
-            }
-
-            fn over(self, lower: Self) -> Self {
-                Self { $($key: self.$key.or(lower.$key)),+ }
-            }
-
-            fn entries(&self, out: &mut Vec<Entry>) {
-                $(if let Some(written) = &self.$key {
-                    let value = written.value.write();
-                    out.push(Entry { table: $table, key: stringify!($key).to_owned(), value, origin: written.origin });
-                })+
-            }
-        }
-    };
 }
 
 table! {
@@ -187,6 +146,20 @@ impl Layer {
         if mistakes.is_empty() { Ok(layer) } else { Err(mistakes) }
     }
 
+    /// Every setting that can be in the file, but `[ui.keys]` and what comes in any number.
+    pub fn specs() -> impl Iterator<Item = &'static Spec> {
+        let tables = [
+            ServerLayer::SPECS,
+            DatabaseLayer::SPECS,
+            UiLayer::SPECS,
+            DraftLayer::SPECS,
+            AnthropicLayer::SPECS,
+            CommandLayer::SPECS,
+            GithubLayer::SPECS,
+        ];
+        tables.into_iter().flatten()
+    }
+
     /// This layer on top of a weaker one: what it says wins, key by key.
     #[must_use]
     pub fn over(self, lower: Self) -> Self {
@@ -260,7 +233,7 @@ impl Layer {
 }
 
 /// A key that TOML takes without quotes, or the quoted one.
-fn bare_or_quoted(key: &str) -> String {
+pub(super) fn bare_or_quoted(key: &str) -> String {
     let bare = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
     if bare { key.to_owned() } else { quote(key) }
 }

@@ -40,7 +40,7 @@ pub enum ConfigError {
     Environment { mistakes: Vec<Mistake> },
 }
 
-fn lines(mistakes: &[Mistake]) -> String {
+pub(super) fn lines(mistakes: &[Mistake]) -> String {
     let lines: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
     lines.join("\n  ")
 }
@@ -81,7 +81,7 @@ pub fn load(flags: Layer, config_file: Option<&Path>, vars: Vars<'_>) -> Result<
             Origin::Env(_) | Origin::Flag(_) => absolute(&written.value),
         };
     }
-    let repositories = layers.repositories.clone().into_iter().map(|r| r.resolve(places)).collect();
+    let repositories = layers.repositories.clone().into_iter().filter_map(|r| r.resolve(places)).collect();
     let config = Config { repositories, ..layers.clone().resolve() };
     Ok(Loaded { config, paths, layers, has_file })
 }

@@ -5,6 +5,8 @@
 //! type prints itself masked. Nothing here reads the process's environment by itself: it is handed in as [`Vars`], so that tests
 //! decide what it holds.
 
+mod atomic;
+mod edit;
 mod env_file;
 mod example;
 mod file;
@@ -14,14 +16,18 @@ mod price;
 mod reader;
 mod repository;
 mod secrets;
+mod spec;
+mod table;
 mod types;
 mod value;
 
+pub use edit::{Address, EditError, Edited, Value, change};
 pub use example::EXAMPLE;
 pub use file::{Entry, Layer};
 pub use load::{ConfigError, Loaded, Mistake, load};
 pub use paths::{NoHome, Paths};
-pub use secrets::{LoadedSecrets, Secrets, SecretsError, SecretsPatch, mask};
+pub use secrets::{LoadedSecrets, Secrets, SecretsError, SecretsPatch, mask, secret_name};
+pub use spec::Spec;
 pub use types::{
     AnthropicConfig, CommandConfig, Config, DraftConfig, GithubConfig, Price, Repository, ServerConfig, Source,
     ThemeChoice, UiConfig,

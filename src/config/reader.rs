@@ -32,11 +32,6 @@ impl<'a> Reader<'a> {
         self.mistakes.push(Mistake { line: Some(line), message });
     }
 
-    /// A mistake in the value of `key`.
-    pub(super) fn fail_at(&mut self, table: &DeTable<'_>, key: &str, message: String) {
-        self.fail(table.get(key).map_or(0, |value| value.span().start), message);
-    }
-
     pub(super) fn refuse_unknown(&mut self, place: &str, table: &DeTable<'_>, known: &[&str]) {
         for key in table.keys() {
             let name = key.get_ref().as_ref();
@@ -118,7 +113,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn looks_secret(name: &str) -> bool {
+pub(super) fn looks_secret(name: &str) -> bool {
     let name = name.to_lowercase();
     ["token", "secret", "api_key", "apikey", "password", "_pat"].iter().any(|w| name.contains(w))
         && !name.contains("tokens")

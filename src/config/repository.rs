@@ -1,18 +1,38 @@
 //! `[[repository]]`: which code answers for which MCP server.
 
+use super::file::Entry;
 use super::reader::Reader;
+use super::table::keys;
 use super::types::{Repository, Source};
-use super::value::Written;
+use super::value::{ConfigValue, Written, quote};
 use crate::domain::draft::{DrafterKind, TargetKind};
 use std::path::{Path, PathBuf};
-use toml::de::DeTable;
+use toml::de::{DeTable, DeValue};
 
-/// One `[[repository]]` as written, with its paths as written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RepositoryFile(Repository);
+keys! {
+    /// One `[[repository]]` as written, with its paths as written.
+    RepositoryFile = "repository" {
+        server: String,
+        github: Slug,
+        path: PathBuf,
+        branch: String,
+        drafter: DrafterKind,
+        target: TargetKind,
+        protect: Vec<String>,
+        allow: Vec<String>,
+        scope: Vec<String>,
+        verify: String,
+    }
+}
 
-const KEYS: [&str; 10] =
-    ["server", "github", "path", "branch", "drafter", "target", "protect", "allow", "scope", "verify"];
+/// The key that says the same in another way: a repository has one of the two.
+pub(super) fn instead_of(key: &str) -> Option<&'static str> {
+    match key {
+        "github" => Some("path"),
+        "path" => Some("github"),
+        _ => None,
+    }
+}
 
 /// Where the paths of a config file begin.
 #[derive(Debug, Clone, Copy)]
@@ -35,50 +55,70 @@ impl Places<'_> {
 
 impl RepositoryFile {
     pub(super) fn read(reader: &mut Reader<'_>, at: usize, table: &DeTable<'_>) -> Option<Self> {
-        const PLACE: &str = "repository";
-        reader.refuse_unknown("[[repository]] ", table, &KEYS);
-        let server = reader.value::<String>(PLACE, table, "server");
-        let github = reader.value::<String>(PLACE, table, "github");
-        let path = reader.value::<PathBuf>(PLACE, table, "path");
-        let source = match (github, path) {
-            (Some(github), None) if is_owner_and_name(&github.value) => Source::Github(github.value),
-            (Some(_), None) => {
-                reader.fail_at(table, "github", "[[repository]] `github` must be \"owner/name\"".to_owned());
-                return None;
-            }
-            (None, Some(path)) if !path.value.as_os_str().is_empty() => Source::Local(path.value),
-            _ => {
-                let message = "a [[repository]] needs either `github = \"owner/name\"` or `path = \"/a/directory\"`";
-                reader.fail(at, message.to_owned());
-                return None;
-            }
-        };
-        let mut list = |key| {
-            let written: Option<Written<Vec<String>>> = reader.value(PLACE, table, key);
-            written.map_or_else(Vec::new, |w| w.value)
-        };
-        let (protect, allow, scope) = (list("protect"), list("allow"), list("scope"));
-        Some(Self(Repository {
-            server: server.map_or_else(|| "*".to_owned(), |w| w.value),
-            source,
-            branch: reader.value::<String>(PLACE, table, "branch").map(|w| w.value).filter(|b| !b.is_empty()),
-            drafter: reader.value::<DrafterKind>(PLACE, table, "drafter").map(|w| w.value),
-            target: reader.value::<TargetKind>(PLACE, table, "target").map(|w| w.value),
-            protect,
-            allow,
-            scope,
-            verify: reader.value::<String>(PLACE, table, "verify").map(|w| w.value).filter(|v| !v.trim().is_empty()),
-        }))
+        let written = Self::read_from(reader, "[repository]", table);
+        let is_empty = written.path.as_ref().is_some_and(|path| path.value.as_os_str().is_empty());
+        if table.contains_key("github") == table.contains_key("path") || is_empty {
+            let message = "a [[repository]] needs either `github = \"owner/name\"` or `path = \"/a/directory\"`";
+            reader.fail(at, message.to_owned());
+            return None;
+        }
+        Some(written)
     }
 
-    pub(super) fn resolve(self, places: Places<'_>) -> Repository {
-        let source = match self.0.source {
-            Source::Local(path) => Source::Local(places.absolute(&path)),
-            github @ Source::Github(_) => github,
+    /// The server it answers for.
+    pub fn server(&self) -> &str {
+        self.server.as_ref().map_or("*", |server| server.value.as_str())
+    }
+
+    /// What it says, key by key.
+    pub fn says(&self) -> Vec<Entry> {
+        let mut entries = Vec::new();
+        self.entries(&mut entries);
+        entries
+    }
+
+    /// As it is used; `None` for one that was complained of.
+    pub(super) fn resolve(self, places: Places<'_>) -> Option<Repository> {
+        let source = match (self.github, self.path) {
+            (Some(github), _) => Source::Github(github.value.0),
+            (None, Some(path)) => Source::Local(places.absolute(&path.value)),
+            (None, None) => return None,
         };
-        Repository { source, ..self.0 }
+        let text = |written: Option<Written<String>>| written.map(|w| w.value).filter(|text| !text.trim().is_empty());
+        let list = |written: Option<Written<Vec<String>>>| written.map_or_else(Vec::new, |w| w.value);
+        Some(Repository {
+            server: self.server.map_or_else(|| "*".to_owned(), |w| w.value),
+            source,
+            branch: text(self.branch),
+            drafter: self.drafter.map(|w| w.value),
+            target: self.target.map(|w| w.value),
+            protect: list(self.protect),
+            allow: list(self.allow),
+            scope: list(self.scope),
+            verify: text(self.verify),
+        })
     }
 }
+
+/// `owner/name`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slug(String);
+
+impl ConfigValue for Slug {
+    fn read(value: &DeValue<'_>) -> Result<Self, String> {
+        value.as_str().ok_or_else(|| OWNER_AND_NAME.to_owned()).and_then(Self::read_text)
+    }
+
+    fn read_text(text: &str) -> Result<Self, String> {
+        if is_owner_and_name(text) { Ok(Self(text.to_owned())) } else { Err(OWNER_AND_NAME.to_owned()) }
+    }
+
+    fn write(&self) -> String {
+        quote(&self.0)
+    }
+}
+
+const OWNER_AND_NAME: &str = "must be \"owner/name\"";
 
 /// `owner/name` as GitHub spells them: nothing that could be an option, a path or a URL.
 fn is_owner_and_name(text: &str) -> bool {

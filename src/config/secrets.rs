@@ -4,12 +4,12 @@
 //! A variable of the environment wins over the file. The file is 0600: a wider mode is repaired with a warning, and where it
 //! can't be, the file is not used. Nothing here prints, logs or puts a value into an error.
 
+use super::atomic::{self, Readers};
 use super::env_file::{self, BadLine};
 use super::value::nearest;
 use super::{Vars, set};
 use secrecy::{ExposeSecret, SecretString};
-use std::io::Write;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// Keys in use. `Debug` prints no value.
@@ -28,6 +28,7 @@ pub struct SecretsPatch {
     pub github: Option<SecretString>,
     pub anthropic: Option<SecretString>,
     pub openai: Option<SecretString>,
+    pub api_key: Option<SecretString>,
 }
 
 const GITHUB: &str = "GITHUB_TOKEN";
@@ -99,7 +100,8 @@ impl Secrets {
             check(name, value)?;
             text = env_file::with(&text, name, (!value.is_empty()).then_some(value));
         }
-        replace(file, &text).map_err(|source| SecretsError::Io { path: file.to_owned(), source })
+        atomic::replace(file, &text, Readers::Owner, |_| Ok(()))
+            .map_err(|source| SecretsError::Io { path: file.to_owned(), source })
     }
 
     /// These keys with a patch applied, for a process that goes on after [`Self::save`].
@@ -114,7 +116,7 @@ impl Secrets {
             github: pick(&patch.github, &self.github),
             anthropic: pick(&patch.anthropic, &self.anthropic),
             openai: pick(&patch.openai, &self.openai),
-            api_key: self.api_key.clone(),
+            api_key: pick(&patch.api_key, &self.api_key),
         }
     }
 
@@ -135,9 +137,36 @@ impl Secrets {
     }
 }
 
+/// The name of a key as the program knows it, whatever its case.
+///
+/// # Errors
+/// A sentence with the nearest name.
+pub fn secret_name(typed: &str) -> Result<&'static str, String> {
+    NAMES.into_iter().find(|name| name.eq_ignore_ascii_case(typed.trim())).ok_or_else(|| {
+        // Not repeated: it could be the key itself.
+        match nearest(&typed.to_uppercase(), NAMES.into_iter()) {
+            Some(name) => format!("there is no key of that name: did you mean {name}?"),
+            None => format!("there is no key of that name; the names are {}", NAMES.join(", ")),
+        }
+    })
+}
+
 impl SecretsPatch {
+    /// A new value for one key, by its name as [`secret_name`] gives it.
+    pub fn one(name: &'static str, value: SecretString) -> Self {
+        let mut patch = Self::default();
+        match name {
+            GITHUB => patch.github = Some(value),
+            ANTHROPIC => patch.anthropic = Some(value),
+            OPENAI => patch.openai = Some(value),
+            API_KEY => patch.api_key = Some(value),
+            _ => {}
+        }
+        patch
+    }
+
     fn pairs(&self) -> impl Iterator<Item = (&'static str, &SecretString)> {
-        [(GITHUB, &self.github), (ANTHROPIC, &self.anthropic), (OPENAI, &self.openai)]
+        [(GITHUB, &self.github), (ANTHROPIC, &self.anthropic), (OPENAI, &self.openai), (API_KEY, &self.api_key)]
             .into_iter()
             .filter_map(|(name, value)| Some((name, value.as_ref()?)))
     }
@@ -183,31 +212,6 @@ fn read_private(path: &Path) -> Result<(String, Vec<String>), SecretsError> {
     Ok((std::fs::read_to_string(path).map_err(io)?, warnings))
 }
 
-/// Writes a new file beside the old one and puts it in its place: a crash leaves the old one or the new one, never half.
-fn replace(path: &Path, text: &str) -> std::io::Result<()> {
-    // A link is followed, so that keys kept elsewhere stay there.
-    let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let dir = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(dir)?;
-    let temporary = dir.join(format!(".secrets.env.{}", std::process::id()));
-    let written = write_new(&temporary, text).and_then(|()| std::fs::rename(&temporary, &path));
-    if let Err(e) = written {
-        // The error of the write is what matters; a left-over file is private and is replaced next time.
-        drop(std::fs::remove_file(&temporary));
-        return Err(e);
-    }
-    // The new name is durable when the directory is.
-    std::fs::File::open(dir)?.sync_all()
-}
-
-fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
-    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(PRIVATE).open(path)?;
-    // A file left over from a crash keeps its old mode.
-    file.set_permissions(std::fs::Permissions::from_mode(PRIVATE))?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -231,7 +235,7 @@ mod tests {
         let patch = SecretsPatch {
             github: Some("ghp_from_the_file".into()),
             anthropic: Some("sk-ant-from-the-file".into()),
-            openai: None,
+            ..SecretsPatch::default()
         };
         Secrets::save(&file, &patch).unwrap();
         assert_eq!(mode(&file), PRIVATE);
@@ -270,6 +274,19 @@ mod tests {
     }
 
     #[test]
+    fn every_key_can_be_saved_by_its_name() {
+        for name in NAMES {
+            assert_eq!(secret_name(&name.to_lowercase()), Ok(name));
+            let patch = SecretsPatch::one(name, "k-123456789012".into());
+            let saved: Vec<_> = patch.pairs().map(|(saved, _)| saved).collect();
+            assert_eq!(saved, [name]);
+            let set: Vec<_> =
+                Secrets::default().patched(&patch).masked().into_iter().filter(|(_, m)| !m.is_empty()).collect();
+            assert_eq!(set, [(name, "****9012".to_owned())]);
+        }
+    }
+
+    #[test]
     fn nothing_prints_a_value() {
         let secrets =
             Secrets { github: Some("ghp_VERYSECRETVALUE".into()), api_key: Some("short".into()), ..Default::default() };
@@ -283,8 +300,11 @@ mod tests {
     fn an_empty_value_removes_and_an_absent_one_keeps() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("secrets.env");
-        let both =
-            SecretsPatch { github: Some("ghp_0123456789".into()), openai: Some("sk-0123".into()), anthropic: None };
+        let both = SecretsPatch {
+            github: Some("ghp_0123456789".into()),
+            openai: Some("sk-0123".into()),
+            ..Default::default()
+        };
         Secrets::save(&file, &both).unwrap();
         let remove = SecretsPatch { openai: Some("".into()), ..Default::default() };
         Secrets::save(&file, &remove).unwrap();

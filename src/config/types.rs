@@ -51,7 +51,7 @@ pub enum ThemeChoice {
 }
 
 impl ThemeChoice {
-    pub const WORDS: [&str; 3] = ["auto", "dark", "light"];
+    pub const ALL: &[Self] = &[Self::Auto, Self::Dark, Self::Light];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -62,12 +62,7 @@ impl ThemeChoice {
     }
 
     pub fn from_word(word: &str) -> Option<Self> {
-        match word {
-            "auto" => Some(Self::Auto),
-            "dark" => Some(Self::Dark),
-            "light" => Some(Self::Light),
-            _ => None,
-        }
+        Self::ALL.iter().copied().find(|choice| choice.as_str() == word)
     }
 }
 

@@ -47,6 +47,13 @@ impl<T> Written<T> {
 
 /// A type that a setting can have.
 pub(super) trait ConfigValue: Sized {
+    const IS_LIST: bool = false;
+
+    /// All that it can be, when that is a few words.
+    fn words() -> Vec<&'static str> {
+        Vec::new()
+    }
+
     /// Reads a value of the file. The error says what is allowed and never repeats what was written: it could be a key pasted
     /// into the wrong file.
     fn read(value: &DeValue<'_>) -> Result<Self, String>;
@@ -86,8 +93,12 @@ impl Becomes<String> for BaseUrl {
 
 /// For types whose TOML form is a string.
 macro_rules! text_value {
-    ($type:ty, |$text:ident| $read:expr, |$value:ident| $write:expr) => {
+    ($type:ty, |$text:ident| $read:expr, |$value:ident| $write:expr $(, || $words:expr)?) => {
         impl ConfigValue for $type {
+            $(fn words() -> Vec<&'static str> {
+                $words
+            })?
+
             fn read(value: &DeValue<'_>) -> Result<Self, String> {
                 match value.as_str() {
                     Some(text) => Self::read_text(text),
@@ -112,18 +123,27 @@ text_value!(PathBuf, |text| Ok(Self::from(text)), |v| v.to_string_lossy());
 text_value!(IpAddr, |text| read_ip(text), |v| v.to_string());
 text_value!(Duration, |text| read_duration(text), |v| write_duration(*v));
 text_value!(BaseUrl, |text| Self::parse(text), |v| v.0);
-text_value!(DrafterKind, |text| word(text, Self::from_word, Self::ALL.iter().map(|k| k.as_str())), |v| v.as_str());
-text_value!(RedraftKind, |text| word(text, Self::from_word, Self::ALL.iter().map(|k| k.as_str())), |v| v.as_str());
-text_value!(TargetKind, |text| word(text, Self::from_word, Self::ALL.iter().map(|k| k.as_str())), |v| v.as_str());
-text_value!(ThemeChoice, |text| word(text, ThemeChoice::from_word, ThemeChoice::WORDS.into_iter()), |v| v.as_str());
+
+/// For types that are one of a few words.
+macro_rules! word_value {
+    ($($type:ty),+ $(,)?) => { $(
+        text_value!($type, |text| word(text, Self::from_word, &Self::words()), |v| v.as_str(), || Self::ALL.iter().map(|w| w.as_str()).collect());
+    )+ };
+}
+
+word_value!(DrafterKind, RedraftKind, TargetKind, ThemeChoice);
 
 impl ConfigValue for bool {
     fn read(value: &DeValue<'_>) -> Result<Self, String> {
         value.as_bool().ok_or_else(|| format!("must be true or false, not {}", a_type(value)))
     }
 
+    fn words() -> Vec<&'static str> {
+        vec!["true", "false"]
+    }
+
     fn read_text(text: &str) -> Result<Self, String> {
-        text.parse().map_err(|_| "must be true or false".to_owned())
+        text.trim().parse().map_err(|_| "must be true or false".to_owned())
     }
 
     fn write(&self) -> String {
@@ -155,13 +175,20 @@ impl ConfigValue for Cost {
 const DOLLARS: &str = "must be US dollars from 0 to 1000000, such as 2.5";
 
 impl ConfigValue for Vec<String> {
+    const IS_LIST: bool = true;
+
     fn read(value: &DeValue<'_>) -> Result<Self, String> {
         let allowed = || format!("must be a list of strings such as [\"a\", \"b\"], not {}", a_type(value));
         let items = value.as_array().ok_or_else(allowed)?;
         items.iter().map(|item| item.get_ref().as_str().map(str::to_owned).ok_or_else(allowed)).collect()
     }
 
+    /// As TOML, for items with commas in them, or simply with commas between the items.
     fn read_text(text: &str) -> Result<Self, String> {
+        if text.trim_start().starts_with('[') {
+            let bad = |_| "must be a list such as [\"a\", \"b\"], or a, b".to_owned();
+            return DeValue::parse(text.trim()).map_err(bad).and_then(|value| Self::read(value.get_ref()));
+        }
         Ok(text.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect())
     }
 
@@ -246,11 +273,10 @@ impl BaseUrl {
     }
 }
 
-fn word<'a, T>(text: &str, known: fn(&str) -> Option<T>, all: impl Iterator<Item = &'a str>) -> Result<T, String> {
+fn word<T>(text: &str, known: fn(&str) -> Option<T>, all: &[&str]) -> Result<T, String> {
     known(text).ok_or_else(|| {
-        let all: Vec<_> = all.collect();
         let hint = nearest(text, all.iter().copied()).map(|w| format!("; did you mean \"{w}\"?")).unwrap_or_default();
-        format!("must be one of {}{hint}", list(&all))
+        format!("must be one of {}{hint}", list(all))
     })
 }
 

@@ -9,6 +9,7 @@ mod faults;
 mod hostile;
 mod reading;
 mod servers;
+mod settings;
 mod terminal;
 mod writing;
 

@@ -1,9 +1,13 @@
-//! `patchwork config path|example|show|check`.
+//! `patchwork config path|example|show|check|set|unset|key`.
+
+mod hidden;
+mod key;
+mod set;
 
 use super::exit::{Code, Usage};
 use super::out::Out;
 use super::setup::{self, Global, ServerArgs, Setup};
-use crate::config::{EXAMPLE, Loaded, Origin, Repository, Source};
+use crate::config::{EXAMPLE, Loaded, Origin, Paths, Repository, Source, process_vars};
 use crate::domain::draft::{DrafterKind, TargetKind};
 use crate::tui::keymap::Keymap;
 use std::io;
@@ -24,19 +28,19 @@ enum What {
     Show,
     /// Read the settings and say what is wrong with them
     Check,
+    /// Change a setting in config.toml, and nothing else in it
+    Set(set::SetArgs),
+    /// Take a setting, or a repository, out of config.toml
+    Unset(set::UnsetArgs),
+    /// Save a key in secrets.env, typed hidden or from standard input
+    Key(key::Args),
 }
 
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Code> {
     let mut out = Out::open();
-    match args.what {
-        What::Path => {
-            // Also when the file can't be understood: the path is what its reader needs to mend it.
-            let path = match &global.config {
-                Some(named) => named.clone(),
-                None => crate::config::Paths::find(&crate::config::process_vars)?.config_file,
-            };
-            out.line(path.display())?;
-        }
+    match &args.what {
+        // Also when the file can't be understood: the path is what its reader needs to mend it.
+        What::Path => out.line(set::file(global)?.display())?,
         What::Example => out.verbatim(EXAMPLE)?,
         What::Show => show(&mut out, &Setup::load(global, &ServerArgs::default())?)?,
         What::Check => {
@@ -45,6 +49,9 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Code> {
             Keymap::new(&loaded.config.ui.keys).map_err(|e| Usage(e.to_string()))?;
             check(&mut out, &loaded)?;
         }
+        What::Set(args) => set::set(&mut out, args, &set::file(global)?, global)?,
+        What::Unset(args) => set::unset(&mut out, args, &set::file(global)?)?,
+        What::Key(args) => key::run(&mut out, args, &Paths::find(&process_vars)?.secrets_file)?,
     }
     out.finish()?;
     Ok(Code::Ok)
