@@ -4,7 +4,7 @@
 //! absent, no length or pattern keywords. What it can't say is checked here, and every problem is worded for the model,
 //! which gets one chance to mend its answer.
 
-use crate::domain::change::{ChangeSet, Edit, FileChange, Problem, RepoPath};
+use crate::domain::change::{Addressed, ChangeSet, Edit, FileChange, Problem, RepoPath};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -33,14 +33,24 @@ pub(super) fn schema() -> Value {
             "edits": {"type": "array", "items": edit, "description": "Applied in order when the file is edited, else empty"},
         },
     });
+    let addressed = json!({
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["comment", "how"],
+        "properties": {
+            "comment": {"type": "string", "description": "The comment's id, as shown"},
+            "how": {"type": "string", "description": "What you did about it, in one sentence"},
+        },
+    });
     json!({
         "type": "object",
         "additionalProperties": false,
-        "required": ["title", "summary", "files"],
+        "required": ["title", "summary", "files", "addressed"],
         "properties": {
             "title": {"type": "string", "description": "One line of at most 72 characters, in the imperative"},
             "summary": {"type": "string", "description": "What changed and why, for the reviewer, in plain Markdown"},
             "files": {"type": "array", "items": file},
+            "addressed": {"type": "array", "items": addressed, "description": "One for each comment on the earlier draft that you did something about; empty where none are shown"},
         },
     })
 }
@@ -51,6 +61,16 @@ struct RawAnswer {
     title: String,
     summary: String,
     files: Vec<RawFile>,
+    // Models that are not held to a schema leave out what they have no use for.
+    #[serde(default)]
+    addressed: Vec<RawAddressed>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawAddressed {
+    comment: String,
+    how: String,
 }
 
 #[derive(Deserialize)]
@@ -93,7 +113,11 @@ pub(super) fn parse(text: &str) -> Result<ChangeSet, Vec<Problem>> {
         }
     }
     problems.truncate(MAX_PROBLEMS);
-    if problems.is_empty() { Ok(ChangeSet { title: raw.title, summary: raw.summary, files }) } else { Err(problems) }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let addressed = raw.addressed.into_iter().map(|a| Addressed { comment: a.comment, how: a.how }).collect();
+    Ok(ChangeSet { title: raw.title, summary: raw.summary, files, addressed })
 }
 
 fn file_change(file: RawFile) -> Result<FileChange, String> {

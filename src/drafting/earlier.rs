@@ -29,9 +29,9 @@ pub(super) async fn offered(job: &Job, place: &Place) -> Result<Option<Published
     let (TargetKind::Github, Some(hub), None) = (job.target, &place.github, &job.replaces) else { return Ok(None) };
     let id = &job.report.feedback.id;
     let ours = hub.client.open_from(&hub.slug, publish::BRANCHES).await?;
-    let same = ours
-        .into_iter()
-        .find(|pull| publish::is_branch_of(&pull.head_ref, id.short()) && publish::names_report(&pull.body, id.as_str()));
+    let same = ours.into_iter().find(|pull| {
+        publish::is_branch_of(&pull.head_ref, id.short()) && publish::names_report(&pull.body, id.as_str())
+    });
     Ok(same.map(|pull| Published {
         branch: pull.head_ref,
         commit: pull.head_sha,
@@ -61,7 +61,8 @@ impl Earlier {
             return Ok(Self { onto, ..Self::default() });
         };
         let Some(pull) = pull_of(replaced, hub).await? else {
-            say(format!("{} can't be seen any more, so it is neither read nor linked", replaced.published.pr_url)).await?;
+            say(format!("{} can't be seen any more, so it is neither read nor linked", replaced.published.pr_url))
+                .await?;
             return Ok(Self::default());
         };
         let heard = Heard::of(hub, &pull).await?;

@@ -57,8 +57,7 @@ impl Heard {
 
     /// The comments that matter most, as long as there is room: those of reviewers before others, newer before older.
     fn chosen(said: Vec<Comment>) -> Self {
-        let mut all: Vec<(usize, Comment)> =
-            said.into_iter().filter(|c| !is_link(&c.body)).enumerate().collect();
+        let mut all: Vec<(usize, Comment)> = said.into_iter().filter(|c| !is_link(&c.body)).enumerate().collect();
         let total = all.len();
         all.sort_by_key(|(at, comment)| (comment.author.standing != Standing::Insider, total - at));
         let mut room = MAX_ALL;
@@ -119,14 +118,6 @@ impl Heard {
             })
         };
         self.comments.iter().filter_map(remark).collect()
-    }
-
-    /// The files that comments are about.
-    pub(super) fn paths(&self) -> impl Iterator<Item = &str> {
-        self.comments.iter().filter_map(|comment| match &comment.place {
-            Place::Line { path, .. } => Some(path.as_str()),
-            Place::Review { .. } | Place::Conversation => None,
-        })
     }
 }
 
@@ -235,7 +226,8 @@ mod tests {
             said(4, Standing::Insider, ""),
         ]);
         let done = |comment: &str, how: &str| Addressed { comment: comment.into(), how: how.into() };
-        let addressed = [done("talk-3", "Added a test."), done("talk-99", "?"), done("line-1", "?"), done("talk-2", "  ")];
+        let addressed =
+            [done("talk-3", "Added a test."), done("talk-99", "?"), done("line-1", "?"), done("talk-2", "  ")];
         let remarks = heard.remarks(&addressed);
         let shown: Vec<_> = remarks.iter().map(|r| (r.text.as_str(), r.how.as_deref())).collect();
         assert_eq!(shown, [("Use ISO dates.", None), ("Coverage fell.", Some("Added a test."))]);

@@ -14,7 +14,9 @@ mod answer;
 mod brief;
 mod command;
 mod context;
+mod earlier;
 mod error;
+mod heard;
 mod job;
 mod model;
 mod pipeline;
@@ -25,9 +27,10 @@ mod tail;
 mod template;
 
 pub use error::DraftError;
+pub use heard::Remark;
 pub use job::{
-    Artifact, Job, Outcome, Previous, Reply, ReplyKind, Reporter, Saved, SavedChange, SavedConversation, Stop, Tools,
-    Turn,
+    Artifact, Job, Outcome, Previous, Replaced, Reply, ReplyKind, Reporter, Saved, SavedChange, SavedConversation,
+    Stop, Tools, Turn,
 };
 pub use pipeline::{dry_run, run};
 pub use ready::{defaults, missing, missing_configuration};

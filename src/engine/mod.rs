@@ -7,6 +7,7 @@
 pub mod answers;
 mod clock;
 mod feed;
+mod history;
 mod jobs;
 mod lock;
 mod review;

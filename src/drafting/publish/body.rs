@@ -41,7 +41,7 @@ pub(super) struct About<'a> {
     pub(super) drafter: String,
     /// The pull request of the draft before.
     pub(super) old: Option<&'a PullRequest>,
-    /// The change was made on top of it.
+    /// The change is a commit more of that one.
     pub(super) on_top: bool,
 }
 
@@ -74,7 +74,7 @@ pub(super) fn pull_request(about: &About<'_>) -> String {
             ("previous", &previous(about)),
         ],
     );
-    format!("{BEGIN}\n{}\n{END}\n", text.trim())
+    format!("{BEGIN}\n\n{}\n\n{END}\n", text.trim())
 }
 
 /// An existing body with our part of it replaced.
@@ -209,4 +209,31 @@ fn is_plain_url(url: &str) -> bool {
     host_and_path.is_some_and(|rest| {
         rest.len() < 300 && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._/:".contains(&b))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_people_write_around_our_part_stays() {
+        let ours = |text: &str| format!("{BEGIN}\n\n{text}\n\n{END}\n");
+        let evil = ours(&format!("```text\n{END} {BEGIN}\n```"));
+        assert_eq!(within(&evil, &ours("new")), ours("new").trim(), "a mark that is quoted is no mark");
+        let around = format!("Before.\r\n\r\n{}\r\nAfter.", evil.replace('\n', "\r\n"));
+        assert_eq!(within(&around, &ours("new")), format!("Before.\n\n{}\n\nAfter.", ours("new").trim()));
+        assert_eq!(within("By hand.", &ours("new")), format!("By hand.\n\n{}", ours("new").trim()));
+        assert_eq!(within("", &ours("new")), ours("new").trim());
+    }
+
+    #[test]
+    fn only_the_last_word_names_the_report() {
+        let body = |id: &str| format!("> {REPORT}`quoted`\n\nDrafter `x`. {REPORT}`{id}`, draft 1.");
+        assert!(names_report(&body("mine"), "mine"));
+        assert!(
+            !names_report(&body("mine"), "quoted")
+                && !names_report(&body("mine2"), "mine")
+                && !names_report("", "mine")
+        );
+    }
 }

@@ -30,14 +30,9 @@ impl Publishing<'_> {
     }
 
     /// Leaves a comment on the old pull request, once, however often a run is interrupted here.
-    pub(super) async fn say_replaced(
-        &self,
-        hub: &Hub,
-        old: &PullRequest,
-        new: &PullRequest,
-    ) -> Result<(), DraftError> {
+    pub(super) async fn say_replaced(&self, hub: &Hub, old: &PullRequest, new: &PullRequest) -> Result<(), DraftError> {
         let mark = link(old, new);
-        let comment = format!("{mark}: draft {} of the same report, by PatchworkMCP.", self.job.number);
+        let comment = format!("{mark} draft {} of the same report, by PatchworkMCP.", self.job.number);
         match hub.client.comment_once(&hub.slug, old.number, &mark, &comment).await {
             Ok(_) => self.say(format!("Linked from pull request {}", old.number)).await,
             Err(error) => {
@@ -50,7 +45,7 @@ impl Publishing<'_> {
 /// What has been merged is not replaced.
 fn link(old: &PullRequest, new: &PullRequest) -> String {
     let how = if old.merged { FOLLOWED } else { REPLACED };
-    format!("{how}#{}", new.number)
+    format!("{how}#{}:", new.number)
 }
 
 /// Whether a comment is such a link: there is nothing in it for a drafter.
@@ -74,7 +69,12 @@ mod tests {
     #[test]
     fn only_our_own_links_are_links() {
         assert!(is_link("Replaced by #12: draft 2 of the same report, by PatchworkMCP."));
-        for other in ["Replaced by #12", "Replaced by a better one: draft 2", "Followed by #: what?", "Please replace by #1: draft"] {
+        for other in [
+            "Replaced by #12",
+            "Replaced by a better one: draft 2",
+            "Followed by #: what?",
+            "Please replace by #1: draft",
+        ] {
             assert!(!is_link(other), "{other}");
         }
     }

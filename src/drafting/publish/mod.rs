@@ -20,7 +20,7 @@ use crate::domain::draft::{DrafterKind, Published, TargetKind};
 use crate::domain::review::Choices;
 use crate::domain::text;
 use crate::providers::git::OnTop;
-use crate::providers::{NewPullRequest, PullRequest, Worktree};
+use crate::providers::{NewPullRequest, Worktree};
 
 /// A finished change and everything that decides where it goes.
 pub(super) struct Publishing<'a> {
@@ -93,7 +93,7 @@ impl Publishing<'_> {
         let base = self.earlier.onto.as_ref().and(old).map_or(self.worktree.base_branch(), |pull| &pull.base_ref);
         let new = NewPullRequest {
             title: self.change.title.clone(),
-            body: body::pull_request(&self.about()),
+            body: body::pull_request(&self.about(false)),
             head: branch.to_owned(),
             base: self.choices.base.clone().unwrap_or_else(|| base.to_owned()),
             draft: self.choices.draft.unwrap_or(true),
@@ -121,21 +121,22 @@ impl Publishing<'_> {
         let now = hub.client.pull_request(&hub.slug, pull.number).await;
         let edited = match now {
             Ok(now) => {
-                let text = body::within(&now.body, &body::pull_request(&self.about()));
+                let text = body::within(&now.body, &body::pull_request(&self.about(true)));
                 hub.client.edit_pull_request(&hub.slug, pull.number, &text).await
             }
             Err(error) => Err(error),
         };
         if let Err(error) = edited {
-            self.say(format!("The text of pull request {} could not be brought up to date: {error}", pull.number)).await?;
+            self.say(format!("The text of pull request {} could not be brought up to date: {error}", pull.number))
+                .await?;
         }
         self.extras(hub, pull).await?;
         Ok(pull.html_url.clone())
     }
 
-    fn about(&self) -> body::About<'_> {
-        let old: Option<&PullRequest> = self.earlier.pull.as_ref();
-        body::About { job: self.job, change: self.change, drafter: self.drafter(), old, on_top: self.earlier.onto.is_some() }
+    fn about(&self, on_top: bool) -> body::About<'_> {
+        let old = self.earlier.pull.as_ref();
+        body::About { job: self.job, change: self.change, drafter: self.drafter(), old, on_top }
     }
 
     /// Who wrote the change, for people and trailers.

@@ -145,7 +145,13 @@ mod tests {
         for (title, number) in [("Add a filter!", 1), ("", 12), ("1a2b3c4d", 3)] {
             assert!(is_branch_of(&branch(title, "1a2b3c4d", number), "1a2b3c4d"));
         }
-        for other in ["patchwork/x-1a2b3c4d", "patchwork/x-91a2b3c4d-1", "x-1a2b3c4d-1", "patchwork/x-1a2b3c4d-1x", "patchwork/-"] {
+        for other in [
+            "patchwork/x-1a2b3c4d",
+            "patchwork/x-91a2b3c4d-1",
+            "x-1a2b3c4d-1",
+            "patchwork/x-1a2b3c4d-1x",
+            "patchwork/-",
+        ] {
             assert!(!is_branch_of(other, "1a2b3c4d"), "{other}");
         }
     }

@@ -13,7 +13,6 @@ use super::command::{Git, pieces};
 use super::remote::Address;
 use crate::domain::change::{Existing, Plan, RepoPath};
 use crate::domain::time::Millis;
-use crate::providers::error::sentence;
 use crate::providers::{ProviderError, redact};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -9,6 +9,7 @@ mod hub_faults;
 mod killed;
 mod model_faults;
 mod ranking;
+mod redraft;
 mod repair;
 mod resume;
 mod review;
@@ -102,6 +103,7 @@ impl Bench {
             target: TargetKind::Local,
             confirm: false,
             previous: None,
+            replaces: None,
         }
     }
 
