@@ -33,4 +33,5 @@ pub use job::{
     Stop, Tools, Turn,
 };
 pub use pipeline::{dry_run, run};
+pub use publish::pull_number;
 pub use ready::{defaults, missing, missing_configuration};

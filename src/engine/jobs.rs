@@ -49,7 +49,7 @@ impl Engine {
             feedback: wanted.feedback,
             force: wanted.force,
             drafter,
-            model: model_name(&config, drafter),
+            model: config.model_of(drafter).to_owned(),
             target,
             confirm: config.draft.confirm && !wanted.unattended,
         });
@@ -142,14 +142,6 @@ impl Engine {
     }
 }
 
-/// What lists show as the model of a run.
-fn model_name(config: &Config, drafter: DrafterKind) -> String {
-    match drafter {
-        DrafterKind::Anthropic => config.anthropic.model.clone(),
-        DrafterKind::Command => config.command.run.first().cloned().unwrap_or_default(),
-    }
-}
-
 impl Inner {
     fn tools(&self, config: Arc<Config>, git: GitCache) -> Tools {
         Tools {
@@ -161,7 +153,7 @@ impl Inner {
         }
     }
 
-    async fn write_as_engine(&self, change: Change) -> Result<(), StoreError> {
+    pub(super) async fn write_as_engine(&self, change: Change) -> Result<(), StoreError> {
         let at = self.options.clock.now();
         self.store.write(Write { command: None, actor: Actor::new(Door::Engine, ""), at, change }).await.map(drop)
     }

@@ -10,11 +10,13 @@ mod feed;
 mod history;
 mod jobs;
 mod lock;
+mod pulls;
 mod review;
 mod settings;
 
 pub use clock::Clock;
 pub use lock::{LockError, OwnerInfo, owner};
+pub use pulls::Looked;
 
 use crate::config::{Config, Secrets};
 use crate::domain::draft::Draft;
@@ -92,6 +94,8 @@ struct Inner {
     places: Semaphore,
     /// Draft runs of this process, waiting ones included.
     jobs: watch::Sender<usize>,
+    /// When pull requests may be looked at again.
+    patience: pulls::Patience,
     closing: CancellationToken,
     lock: Mutex<Option<lock::Lock>>,
 }
@@ -136,6 +140,7 @@ impl Engine {
                 http,
                 places: Semaphore::new(options.config.draft.parallel.max(1)),
                 jobs: watch::channel(0).0,
+                patience: pulls::Patience::default(),
                 options,
                 store,
                 progress: ProgressBoard::new(),
@@ -155,6 +160,7 @@ impl Engine {
             let before = self.now().minus(LOG_KEEP_MS);
             self.write(None, Actor::new(Door::Engine, ""), Change::PruneLog { before, keep: LOG_KEEP }).await?;
             self.resume_runs().await?;
+            tokio::spawn(pulls::look_every(self.clone()));
         }
         Ok(())
     }

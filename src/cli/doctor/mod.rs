@@ -4,6 +4,7 @@
 //! database is created when there is none, and that a `secrets.env` open to others is closed.
 
 mod environment;
+mod models;
 mod outside;
 mod storage;
 
@@ -62,6 +63,7 @@ pub(super) async fn run(args: &Args, global: &Global) -> anyhow::Result<Code> {
         storage::database(&setup, &mut checks).await;
         outside::address(&setup, &mut checks).await;
         outside::drafter(&setup, &mut checks);
+        models::models(&setup, &mut checks).await;
         outside::repositories(&setup, &mut checks).await;
     }
     outside::git(&mut checks);

@@ -11,7 +11,7 @@ use std::process::Command;
 use std::time::Duration;
 
 /// A doctor does not wait for the provider's own, patient time-outs.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The oldest git whose options are relied on.
 const OLDEST_GIT: (u32, u32) = (2, 31);

@@ -38,7 +38,7 @@ const REPORT: &str = "Patchwork report ";
 pub(super) struct About<'a> {
     pub(super) job: &'a Job,
     pub(super) change: &'a SavedChange,
-    pub(super) drafter: String,
+    pub(super) drafter: &'a str,
     /// The pull request of the draft before.
     pub(super) old: Option<&'a PullRequest>,
     /// The change is a commit more of that one.

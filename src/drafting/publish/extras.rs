@@ -57,7 +57,7 @@ pub(in crate::drafting) fn is_link(comment: &str) -> bool {
 }
 
 /// The number at the end of a pull request's URL.
-pub(in crate::drafting) fn pull_number(url: &str) -> Option<u64> {
+pub fn pull_number(url: &str) -> Option<u64> {
     let (before, number) = url.trim_end_matches('/').rsplit_once('/')?;
     before.ends_with("/pull").then(|| number.parse().ok())?
 }

@@ -9,14 +9,15 @@ mod markdown;
 mod plain;
 
 pub(super) use body::names_report;
-pub(super) use extras::{is_link, pull_number};
+pub(super) use extras::is_link;
+pub use extras::pull_number;
 pub(super) use plain::{BRANCHES, is_branch_of, title};
 
 use super::earlier::Earlier;
 use super::error::DraftError;
 use super::job::{Job, Reporter, SavedChange, Tools};
 use super::ready::{Hub, Place};
-use crate::domain::draft::{DrafterKind, Published, TargetKind};
+use crate::domain::draft::{Published, TargetKind};
 use crate::domain::review::Choices;
 use crate::domain::text;
 use crate::providers::git::OnTop;
@@ -40,7 +41,7 @@ impl Publishing<'_> {
         let branch = plain::branch(&self.change.title, self.job.report.feedback.id.short(), self.job.number);
         let draft = &self.tools.config.draft;
         let author = (draft.commit_author_name.as_str(), draft.commit_author_email.as_str());
-        let message = body::commit(self.job, self.change, &self.drafter(), &draft.commit_trailers);
+        let message = body::commit(self.job, self.change, self.drafter(), &draft.commit_trailers);
         let commit = self.worktree.commit_at(&branch, &message, author, Some(self.change.at)).await?;
         self.say(format!("Committed {}", short(&commit))).await?;
         let repository = self.place.name.clone();
@@ -140,14 +141,8 @@ impl Publishing<'_> {
     }
 
     /// Who wrote the change, for people and trailers.
-    fn drafter(&self) -> String {
-        match self.job.drafter {
-            DrafterKind::Anthropic => self.tools.config.anthropic.model.clone(),
-            DrafterKind::Command => {
-                let program = self.tools.config.command.run.first().map_or("command", String::as_str);
-                program.rsplit('/').next().unwrap_or(program).to_owned()
-            }
-        }
+    fn drafter(&self) -> &str {
+        self.tools.config.model_of(self.job.drafter)
     }
 }
 

@@ -2,12 +2,14 @@
 
 mod command;
 mod control;
+mod every_model;
 mod hostile_answer;
 mod hostile_report;
 mod hostile_repository;
 mod hub_faults;
 mod killed;
 mod model_faults;
+mod pull_state;
 mod ranking;
 mod redraft;
 mod repair;

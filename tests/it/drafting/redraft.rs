@@ -72,7 +72,7 @@ async fn a_redraft_follows_what_reviewers_say_and_answers_each() {
         "<failing_check name=\"ci\"",
         "test_ranges: expected ISO",
         "+RANGE = 1",
-        "It is NOT part of the files below",
+        "It is NOT part of the repository as you see it",
     ] {
         assert!(turn.contains(part), "{part} is not in:\n{turn}");
     }
@@ -159,7 +159,10 @@ async fn the_same_pull_request_gets_a_commit_more() {
     assert_eq!(log, format!("{} Rename the constant\n{} Add a date range", second.commit, first.commit));
     assert_eq!(git(&bare, &["show", &format!("{}:src/ranges.py", first.branch)]), "ISO = 1");
     let turn = world.anthropic.last_turn();
-    assert!(turn.contains("It IS part of the files below") && turn.contains("<file path=\"src/ranges.py\""), "{turn}");
+    assert!(
+        turn.contains("It IS part of the repository as you see it") && turn.contains("<file path=\"src/ranges.py\""),
+        "{turn}"
+    );
 
     let pulls = world.github.pulls();
     assert_eq!((pulls.len(), &pulls[0]["title"]), (1, &json!("A title by hand")));
@@ -249,7 +252,7 @@ async fn a_local_branch_gets_a_commit_more_unless_it_is_checked_out() {
     assert_eq!((&second.branch, second.pr_url.as_str()), (&first.branch, ""));
     let checkout = world.checkout();
     assert_eq!(git(&checkout, &["rev-parse", &format!("{}^", second.branch)]), first.commit);
-    assert!(world.anthropic.last_turn().contains("It IS part of the files below"));
+    assert!(world.anthropic.last_turn().contains("It IS part of the repository as you see it"));
 
     git(&checkout, &["checkout", "--quiet", &first.branch]);
     world.anthropic.reply(answer("Third", &create("src/third.py"), &json!([])));
