@@ -7,10 +7,11 @@
 //! depend on where they stand: the system text says so, and they open the request.
 
 use super::answer;
-use super::context::{Context, Excerpt, estimate_tokens};
+use super::context::{Context, Excerpt, LeftOut, estimate_tokens};
 use super::earlier::Earlier;
 use super::job::{Job, Previous, Turn};
 use super::template::fill;
+use crate::config::Repository;
 use crate::domain::change::Problem;
 use crate::domain::feedback::Report;
 use crate::domain::note::Note;
@@ -57,7 +58,7 @@ impl Brief {
         let request = fill(
             REQUEST,
             &[
-                ("notes", &notes(&job.report.notes)),
+                ("notes", &(notes(&job.report.notes) + &rules(&job.repository))),
                 ("report", &report(&job.report.feedback.report)),
                 ("previous", &job.previous.as_ref().map_or_else(no_previous, previous)),
                 ("said", &earlier.heard.for_brief()),
@@ -84,12 +85,18 @@ impl Brief {
         [SYSTEM, &self.files, &self.repository, &self.request, CLOSING].iter().map(|t| estimate_tokens(t)).sum()
     }
 
-    pub(super) fn prompt(&self, max_output_tokens: u32) -> Prompt {
+    /// `lookups` is how often the model may ask to see more.
+    pub(super) fn prompt(&self, max_output_tokens: u32, lookups: usize) -> Prompt {
+        let lookups = match lookups {
+            0 => "Nothing more can be looked up: answer with what you have, and leave `look_up` empty.".to_owned(),
+            1 => "You may use `look_up` once before you answer.".to_owned(),
+            many => format!("You may use `look_up` up to {many} times before you answer."),
+        };
         let question = vec![
             Block { text: self.files.clone(), cache: true },
             Block { text: self.repository.clone(), cache: false },
             Block { text: self.request.clone(), cache: false },
-            Block { text: CLOSING.to_owned(), cache: true },
+            Block { text: fill(CLOSING, &[("lookups", &lookups)]), cache: true },
         ];
         Prompt {
             system: vec![Block { text: SYSTEM.to_owned(), cache: true }],
@@ -138,6 +145,21 @@ fn notes(notes: &[Note]) -> String {
         fenced("note", &label, &clip(&note.content, MAX_FIELD))
     };
     notes.iter().enumerate().map(note).collect::<Vec<_>>().join("\n")
+}
+
+/// What the developer's settings say about paths, beside what is protected everywhere.
+fn rules(repository: &Repository) -> String {
+    let rule = |words: &str, patterns: &[String]| {
+        let patterns: Vec<String> = patterns.iter().map(|p| format!("`{}`", text::clipped(p, 120))).collect();
+        if patterns.is_empty() { String::new() } else { format!("\n\n{words} {}.", patterns.join(", ")) }
+    };
+    let Repository { scope, protect, allow, .. } = repository;
+    let rules = [
+        rule("The developer lets you change only files that match these .gitignore patterns:", scope),
+        rule("Besides what is always protected, leave these alone:", protect),
+        rule("Although they are protected, you may change, where the gap needs it:", allow),
+    ];
+    rules.concat()
 }
 
 fn report(report: &Report) -> String {
@@ -200,13 +222,14 @@ fn file(excerpt: &Excerpt) -> String {
 }
 
 fn left_out(context: &Context) -> String {
-    if context.left_out.is_empty() {
+    let named = |l: &LeftOut| format!("{} ({})", l.path, l.why);
+    let (weaker, closed) = (&context.left_out, &context.closed);
+    if weaker.is_empty() && closed.is_empty() {
         return "Every file that matches the report is shown above.\n".into();
     }
-    let named = context.left_out.iter().take(MAX_LEFT_OUT).map(|l| format!("{} ({})", l.path, l.why));
-    let more = context.left_out.len().saturating_sub(MAX_LEFT_OUT);
+    let more = weaker.len().saturating_sub(MAX_LEFT_OUT);
     let more = (more > 0).then(|| format!("and {more} more with weaker matches"));
-    lines(named.chain(more))
+    lines(weaker.iter().take(MAX_LEFT_OUT).map(named).chain(more).chain(closed.iter().map(named)))
 }
 
 fn ranking(context: &Context) -> String {
@@ -271,7 +294,7 @@ mod tests {
             (REPAIR, &["problems"]),
             (COMMAND, &["request", "ranking"]),
             (SYSTEM, &[]),
-            (CLOSING, &[]),
+            (CLOSING, &["lookups"]),
         ] {
             let values: Vec<_> = names.iter().map(|n| (*n, "")).collect();
             assert!(!fill(template, &values).contains("{{"));

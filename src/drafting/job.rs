@@ -75,8 +75,15 @@ pub struct Saved {
     pub conversation: Option<SavedConversation>,
     /// The change that passed the check stage.
     pub change: Option<SavedChange>,
-    /// Somebody has looked at the change, decided this, and wants it published.
-    pub released: Option<Choices>,
+    /// Somebody has looked at the change and wants it published.
+    pub released: Option<Released>,
+}
+
+/// What somebody decided about a change, and the diff that they looked at: its parts are counted in it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Released {
+    pub choices: Choices,
+    pub diff: String,
 }
 
 /// What was said with a model so far, all of it paid for.
@@ -114,6 +121,8 @@ pub struct Reply {
 pub enum ReplyKind {
     /// Its change could not be applied.
     Repair,
+    /// It asked to see more of the repository.
+    LookUp,
 }
 
 /// How a run ended, when nothing went wrong.
@@ -141,6 +150,9 @@ pub struct SavedChange {
     /// Comments on the draft before, and what became of them.
     #[serde(default)]
     pub remarks: Vec<Remark>,
+    /// Parts that a reviewer took out; counted when it is published.
+    #[serde(default)]
+    pub dropped: usize,
 }
 
 /// What a drafter hands over: its change, applied to nothing but checked against the worktree.

@@ -18,6 +18,7 @@ mod earlier;
 mod error;
 mod heard;
 mod job;
+mod lookup;
 mod model;
 mod pipeline;
 mod protect;
@@ -26,11 +27,12 @@ mod ready;
 mod tail;
 mod template;
 
+pub use context::choose_files;
 pub use error::DraftError;
 pub use heard::Remark;
 pub use job::{
-    Artifact, Job, Outcome, Previous, Replaced, Reply, ReplyKind, Reporter, Saved, SavedChange, SavedConversation,
-    Stop, Tools, Turn,
+    Artifact, Job, Outcome, Previous, Released, Replaced, Reply, ReplyKind, Reporter, Saved, SavedChange,
+    SavedConversation, Stop, Tools, Turn,
 };
 pub use pipeline::{dry_run, run};
 pub use publish::pull_number;

@@ -5,17 +5,18 @@ use super::command;
 use super::context::{self, Context};
 use super::earlier::{self, Earlier};
 use super::error::DraftError;
-use super::job::{Artifact, Drafted, Job, Outcome, Reporter, Saved, SavedChange, SavedConversation, Tools};
+use super::job::{Artifact, Drafted, Job, Outcome, Released, Reporter, Saved, SavedChange, SavedConversation, Tools};
 use super::model::Conversation;
 use super::protect::Protected;
 use super::publish::{self, Publishing};
 use super::ready::Place;
 use crate::domain::change::RepoPath;
+use crate::domain::diff::Diff;
 use crate::domain::draft::{DrafterKind, Stage, TargetKind};
-use crate::domain::review::{Choices, Proposal};
+use crate::domain::review::{self, Choices, Proposal};
 use crate::domain::text;
 use crate::domain::time::Millis;
-use crate::protocol::read::DryRun;
+use crate::protocol::read::{ClosedFile, DryRun};
 use crate::providers::{ProviderError, Worktree};
 use std::sync::Arc;
 
@@ -71,6 +72,11 @@ async fn look(job: &Job, tools: &Tools, place: &Place, worktree: &Arc<Worktree>)
         repository: place.name.clone(),
         commit: worktree.base_commit().to_owned(),
         files: context.ranked,
+        weaker: context.weaker,
+        closed: context.closed.iter().map(|c| ClosedFile { path: c.path.to_string(), why: c.why.to_owned() }).collect(),
+        unnameable: worktree.left_out(),
+        total_files: context.total_files,
+        context_tokens: tools.config.draft.context_tokens,
         brief_tokens,
     })
 }
@@ -123,10 +129,11 @@ async fn checkout_for(
 /// Ranks the worktree's files on a blocking thread.
 async fn choose(job: &Job, tools: &Tools, place: &Place, worktree: &Arc<Worktree>) -> Result<Context, DraftError> {
     let files = worktree.files().await?;
-    let paths: Vec<RepoPath> = files.into_iter().filter(|f| REGULAR.contains(&f.mode)).map(|f| f.path).collect();
-    if paths.is_empty() {
+    if !files.iter().any(|f| REGULAR.contains(&f.mode)) {
         return Err(DraftError::EmptyRepository(place.name.clone()));
     }
+    // Links and submodules as well: reading one says what it is.
+    let paths: Vec<RepoPath> = files.into_iter().map(|f| f.path).collect();
     let worktree = Arc::clone(worktree);
     let (report, previous) = (job.report.clone(), job.previous.clone());
     let budget = tools.config.draft.context_tokens;
@@ -162,11 +169,11 @@ impl Run<'_> {
         let base = worktree.base_commit();
         self.say(format!("{} at {} ({})", self.place.name, worktree.base_branch(), publish::short(base))).await?;
         self.reporter.save(Artifact::Base { commit: base.to_owned() }).await?;
-        if let Some(choices) = saved.released {
-            return self.release(worktree, saved.change, choices).await;
+        if let Some(released) = saved.released {
+            return self.release(worktree, saved.change, released).await;
         }
         let change = match self.kept(saved.change, base).await? {
-            Some(change) => self.resume(worktree, change).await?,
+            Some(change) => self.resume(change).await?,
             None => self.draft(worktree, saved.conversation).await?,
         };
         if self.job.confirm {
@@ -188,12 +195,12 @@ impl Run<'_> {
         Ok(Outcome::Published(publishing.run().await?))
     }
 
-    /// Publishes what somebody has looked at: that very change, or nothing.
+    /// Publishes what somebody has looked at: that very change without the parts they dropped, or nothing.
     async fn release(
         &self,
         worktree: &Worktree,
         change: Option<SavedChange>,
-        choices: Choices,
+        released: Released,
     ) -> Result<Outcome, DraftError> {
         let base = worktree.base_commit();
         let mut change = change.filter(|change| change.base == base).ok_or_else(|| {
@@ -203,7 +210,13 @@ impl Run<'_> {
                 publish::short(base)
             ))
         })?;
-        worktree.apply(&change.files).await?;
+        let Released { choices, diff } = released;
+        if !choices.dropped.is_empty() {
+            let diff = Diff::parse(&diff).map_err(|e| DraftError::Review(e.to_string()))?;
+            let kept = review::kept(&change.files, &diff, &choices.dropped, |path| worktree.read(path));
+            change.files = kept.map_err(|e| DraftError::Review(e.to_string()))?;
+            change.dropped = choices.dropped.len();
+        }
         if let Some(title) = &choices.title {
             change.title.clone_from(title);
         }
@@ -229,12 +242,11 @@ impl Run<'_> {
     }
 
     /// Goes through the stages up to publishing with what was kept.
-    async fn resume(&self, worktree: &Worktree, change: SavedChange) -> Result<SavedChange, DraftError> {
+    async fn resume(&self, change: SavedChange) -> Result<SavedChange, DraftError> {
         for stage in [Stage::Context, Stage::Model, Stage::Check] {
             self.reporter.stage(stage).await?;
             self.say("Done before the run was interrupted".into()).await?;
         }
-        worktree.apply(&change.files).await?;
         Ok(change)
     }
 
@@ -247,7 +259,7 @@ impl Run<'_> {
         self.reporter.stage(Stage::Context).await?;
         let context = choose(self.job, self.tools, self.place, worktree).await?;
         let brief = Brief::new(self.job, &context, self.earlier);
-        self.report_context(&context).await?;
+        self.report_context(&context, worktree.left_out()).await?;
         self.reporter.stage(Stage::Model).await?;
         let Drafted { title, summary, files, addressed, usage } = match self.job.drafter {
             DrafterKind::Anthropic | DrafterKind::Openai | DrafterKind::OpenaiCompatible => {
@@ -258,11 +270,11 @@ impl Run<'_> {
         let title = publish::title(&title, &self.job.report.feedback.report.what_i_needed);
         let at = Millis(jiff::Timestamp::now().as_millisecond());
         let (base, remarks) = (worktree.base_commit().to_owned(), self.earlier.heard.remarks(&addressed));
-        let change = SavedChange { base, at, title, summary, files, usage, remarks };
+        let change = SavedChange { base, at, title, summary, files, usage, remarks, dropped: 0 };
         let files = change.files.len();
         let files = if files == 1 { "1 file changes".to_owned() } else { format!("{files} files change") };
         self.say(format!("{}: {files}", change.title)).await?;
-        self.reporter.save(Artifact::Diff(worktree.diff().await?)).await?;
+        self.reporter.save(Artifact::Diff(worktree.diff(&change.files).await?)).await?;
         let (title, summary) = (change.title.clone(), change.summary.clone());
         let on_top_of = self.earlier.onto.as_ref().and(self.earlier.pull.as_ref());
         let base = on_top_of.map_or(worktree.base_branch(), |pull| &pull.base_ref).to_owned();
@@ -275,7 +287,7 @@ impl Run<'_> {
     async fn ask_model(
         &self,
         brief: &Brief,
-        worktree: &Worktree,
+        worktree: &Arc<Worktree>,
         saved: Option<SavedConversation>,
     ) -> Result<Drafted, DraftError> {
         let base = worktree.base_commit();
@@ -287,9 +299,7 @@ impl Run<'_> {
             let model = self.tools.config.model_of(self.job.drafter);
             self.say(format!("Asking {model} with about {} tokens", brief.tokens())).await?;
         }
-        let change = conversation.change(worktree, self.protected).await?;
-        worktree.apply(&change.files).await?;
-        Ok(change)
+        conversation.change(worktree, self.protected).await
     }
 
     async fn run_command(&self, brief: &Brief, worktree: &Worktree) -> Result<Drafted, DraftError> {
@@ -301,9 +311,11 @@ impl Run<'_> {
         command::check(self.tools, said, worktree, self.protected).await
     }
 
-    async fn report_context(&self, context: &Context) -> Result<(), DraftError> {
+    async fn report_context(&self, context: &Context, unnameable: usize) -> Result<(), DraftError> {
         let (shown, total) = (context.excerpts.len(), context.total_files);
-        self.say(format!("{shown} of {total} files shown, about {} tokens", context.tokens())).await?;
+        let whole = context.excerpts.iter().filter(|e| e.whole).count();
+        let tokens = context.tokens();
+        self.say(format!("{shown} of {total} files shown, {whole} of them whole, about {tokens} tokens")).await?;
         if let Some(line) = self.earlier.heard.summary() {
             self.say(line).await?;
         }
@@ -313,6 +325,13 @@ impl Run<'_> {
         if !context.left_out.is_empty() {
             self.say(format!("{} weaker matches are named to the drafter and not shown", context.left_out.len()))
                 .await?;
+        }
+        for closed in &context.closed {
+            self.say(format!("{} is not shown: {}", closed.path, closed.why)).await?;
+        }
+        if unnameable > 0 {
+            let why = "line breaks, control characters, or not UTF-8";
+            self.say(format!("{unnameable} tracked names are left out: they can't be written ({why})")).await?;
         }
         self.reporter.save(Artifact::Files(context.ranked.clone())).await?;
         Ok(())

@@ -27,6 +27,7 @@ mod writer;
 pub use artifacts::ArtifactName;
 pub use error::{Fault, StoreError};
 pub use log::Tail;
+pub use open::make_directory;
 pub use pulls::OpenPull;
 pub use write::{Change, NewDraft, Write, Written};
 pub use writer::{Options, Store};

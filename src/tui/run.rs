@@ -1,11 +1,11 @@
 //! The loop: waits for a message, lets `update` have it, carries out what comes of it, draws when something has changed. Whatever has
 //! arrived meanwhile is taken before drawing, so a slow line sees fewer frames and never old ones.
 
-use super::editor::edit;
+use super::editor::{Writing, edit};
 use super::effect::Effects;
 use super::input::Input;
 use super::keymap::{Keymap, KeymapError};
-use super::message::{Answer, Effect, Msg};
+use super::message::{Answer, Effect, Msg, Subject};
 use super::model::{Ingest, Model, Start};
 use super::terminal::{self, Screen, Typed};
 use super::theme::{Shade, Theme};
@@ -61,7 +61,11 @@ pub async fn run(
     // All that can be wrong with the settings is said before the screen is touched.
     let keymap = Arc::new(Keymap::new(&options.ui.keys)?);
     let dir = options.state_dir.join("unsaved");
-    let (notes, unsaved) = UnsavedNotes::open(&dir).map_err(|source| TuiError::State { path: dir, source })?;
+    let (sender, messages) = mpsc::channel(MESSAGES);
+    let failures = sender.clone();
+    // Where there is no room for it, the next key brings the next one.
+    let failed = move |e: io::Error| drop(failures.try_send(Msg::Answer(Answer::NotKept(e.to_string()))));
+    let (notes, unsaved) = UnsavedNotes::open(&dir, failed).map_err(|source| TuiError::State { path: dir, source })?;
     terminal::on_panic(options.state_dir.clone());
 
     let (background, typed) = match options.ui.theme {
@@ -80,7 +84,6 @@ pub async fn run(
         unsaved,
         id_prefix: new_command_id().to_string(),
     });
-    let (sender, messages) = mpsc::channel(MESSAGES);
     let effects = Effects::new(options.engine, options.actor, sender, notes);
     let mut app =
         App { model, screen, effects, messages, input: Some(Input::new(&typed.bytes, typed.cut)?), quit: false };
@@ -198,10 +201,14 @@ impl App {
         for effect in effects {
             match self.effects.carry_out(effect) {
                 Some(Effect::Copy(text)) => Screen::copy(&text)?,
-                Some(Effect::Edit { feedback, title, text: begun }) => {
+                Some(Effect::Edit { subject, title, text: begun }) => {
                     let title = text::clipped(&title, 80);
-                    let result = self.lend(|| edit(&title, &begun)).await?.map_err(|e| e.to_string());
-                    Box::pin(self.take(Msg::Answer(Answer::Edited { feedback, result }))).await?;
+                    let writing = match subject {
+                        Subject::Note(_) => Writing::Note,
+                        Subject::Change(_) => Writing::Change,
+                    };
+                    let result = self.lend(|| edit(writing, &title, &begun)).await?.map_err(|e| e.to_string());
+                    Box::pin(self.take(Msg::Answer(Answer::Edited { subject, result }))).await?;
                 }
                 Some(Effect::Suspend) => self.lend(terminal::stop).await??,
                 Some(Effect::Quit) => self.quit = true,

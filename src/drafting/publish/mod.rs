@@ -36,13 +36,13 @@ pub(super) struct Publishing<'a> {
 }
 
 impl Publishing<'_> {
-    /// Commits what the worktree holds and takes it to its target.
+    /// Commits the change and takes it to its target.
     pub(super) async fn run(&self) -> Result<Published, DraftError> {
         let branch = plain::branch(&self.change.title, self.job.report.feedback.id.short(), self.job.number);
         let draft = &self.tools.config.draft;
         let author = (draft.commit_author_name.as_str(), draft.commit_author_email.as_str());
         let message = body::commit(self.job, self.change, self.drafter(), &draft.commit_trailers);
-        let commit = self.worktree.commit_at(&branch, &message, author, Some(self.change.at)).await?;
+        let commit = self.worktree.commit(&self.change.files, &branch, &message, author, Some(self.change.at)).await?;
         self.say(format!("Committed {}", short(&commit))).await?;
         let repository = self.place.name.clone();
         if let Some(onto) = &self.earlier.onto

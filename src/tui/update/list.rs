@@ -29,6 +29,7 @@ pub(super) fn began(model: &mut Model, snapshot: Snapshot, filter: Filter, out: 
     // What is on its way was asked for before, and nobody knows what has been missed.
     model.inbox.asked.values_mut().for_each(|outdated| *outdated = true);
     model.drafts.again = true;
+    super::bench::begun_anew(model);
     model.inbox.loading = Loading::Nothing;
     model.ready = true;
     to_top(model);
@@ -152,6 +153,9 @@ pub(super) fn bottom(model: &mut Model, out: &mut Vec<Effect>) {
 }
 
 pub(super) fn toggle_reviewed(model: &mut Model, out: &mut Vec<Effect>) {
+    if model.filter_decides() {
+        return model.say(Mood::Plain, "The filter says itself which reports are shown: change its `is:`");
+    }
     let (reviewed, said) = match model.inbox.reviewed {
         Reviewed::Hidden => (Reviewed::Shown, "Reviewed reports are shown"),
         Reviewed::Shown => (Reviewed::Hidden, "Reviewed reports are hidden"),

@@ -21,11 +21,19 @@ pub(super) fn targets(model: &Model) -> Vec<FeedbackId> {
 }
 
 pub(super) fn review(model: &mut Model, out: &mut Vec<Effect>) {
-    let targets = targets(model);
-    let is_reviewed = |id: &FeedbackId| model.mirror.rows().iter().any(|row| row.id == *id && row.reviewed);
-    let reviewed = !targets.iter().all(is_reviewed);
-    let changing: Vec<FeedbackId> = targets.into_iter().filter(|id| is_reviewed(id) != reviewed).collect();
+    let reviewed = would_review(model);
+    let changing: Vec<FeedbackId> =
+        targets(model).into_iter().filter(|id| is_reviewed(model, id) != reviewed).collect();
     set_reviewed(model, changing, reviewed, false, out);
+}
+
+fn is_reviewed(model: &Model, id: &FeedbackId) -> bool {
+    model.mirror.rows().iter().any(|row| row.id == *id && row.reviewed)
+}
+
+/// Whether the review key marks what is meant as reviewed; else all of it is, and the key takes that back.
+pub(super) fn would_review(model: &Model) -> bool {
+    !targets(model).iter().all(|id| is_reviewed(model, id))
 }
 
 fn set_reviewed(model: &mut Model, reports: Vec<FeedbackId>, reviewed: bool, undoing: bool, out: &mut Vec<Effect>) {
@@ -153,8 +161,8 @@ pub(super) fn copied(model: &Model) -> Option<(&'static str, String)> {
         View::Inbox => model.detail().map(|detail| ("the report", as_text(detail))),
         View::Drafts => {
             // The run that was read last may be the one before.
-            let run = model.drafts.run.as_ref().filter(|run| draft.is_some_and(|draft| draft.id == run.draft.id));
-            run.filter(|run| !run.diff.is_empty()).map(|run| ("the diff", run.diff.clone()))
+            let run = model.run().filter(|run| !run.detail.diff.is_empty());
+            run.map(|run| ("the diff", run.detail.diff.clone()))
         }
         View::Servers => model.selected_server().map(|server| ("the server's name", server.name.clone())),
     }

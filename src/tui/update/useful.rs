@@ -1,11 +1,28 @@
-//! Whether a key would do anything now. A hint in the footer for one that would not is noise.
+//! What a key would do now. A hint in the footer for one that would do nothing is noise, and one that says the opposite a lie.
 
-use super::super::action::Action;
-use super::super::model::{FilterInput, Focus, Model, NoteEditor, View};
+use super::super::action::{Action, Context};
+use super::super::keymap::Binding;
+use super::super::model::{FilterInput, Focus, Model, NoteEditor, Reviewed, View};
 use super::triage;
+use crate::domain::draft::{TargetKind, Verdict};
+
+/// The word of a key for the footer; `None` where it has none, or would do nothing.
+pub fn hint<'k>(model: &Model, binding: &'k Binding) -> Option<&'k str> {
+    if !useful(model, binding.action) {
+        return None;
+    }
+    let opposite = binding.opposite.as_deref().filter(|_| takes_back(model, binding.action));
+    opposite.or(binding.hint.as_deref())
+}
+
+/// Whether the key would take back what it usually does.
+fn takes_back(model: &Model, action: Action) -> bool {
+    (action == Action::HideReviewed && model.inbox.reviewed == Reviewed::Hidden)
+        || (action == Action::Review && !triage::would_review(model))
+}
 
 /// Judged by what the action needs, so it is true for whatever has the keys.
-pub fn useful(model: &Model, action: Action) -> bool {
+fn useful(model: &Model, action: Action) -> bool {
     let row = model.row().filter(|_| model.view != View::Servers);
     let draft = match model.view {
         View::Inbox => row.and_then(|r| model.mirror.draft_of(&r.id)),
@@ -13,6 +30,14 @@ pub fn useful(model: &Model, action: Action) -> bool {
         View::Servers => None,
     };
     match action {
+        Action::TurnOver => draft.is_some(),
+        Action::NextHunk | Action::PreviousHunk | Action::NextFile | Action::PreviousFile => {
+            model.on_bench() && has_files(model)
+        }
+        Action::DropHunk => model.on_bench() && model.drafts.bench.paper.part().is_some(),
+        Action::BaseBranch | Action::ReadyOrDraft => draft.is_some_and(|d| d.target == TargetKind::Github),
+        Action::Publish => draft.is_some_and(|d| d.verdict != Some(Verdict::Failed) && !model.is_leaving(&d.id)),
+        Action::PublishAnyway => draft.is_some_and(|d| d.verdict == Some(Verdict::Failed) && !model.is_leaving(&d.id)),
         Action::Cancel => draft.is_some_and(|d| !d.state.is_over()),
         Action::Redraft => draft.is_some_and(|d| !d.state.is_active()),
         Action::Draft => row.is_some() && draft.is_none(),
@@ -28,8 +53,40 @@ pub fn useful(model: &Model, action: Action) -> bool {
         Action::SaveNote => matches!(&model.inbox.focus, Focus::Note(editor) if is_to_be_saved(editor)),
         Action::AcceptFilter => matches!(&model.inbox.focus, Focus::Filter(input) if input.error.is_none()),
         Action::Complete => matches!(&model.inbox.focus, Focus::Filter(input) if can_go_on(input)),
-        _ => true,
+        Action::HideReviewed => !model.filter_decides(),
+        // In a list there is nothing to go back from, or only to another list.
+        Action::Back => matches!(model.context(), Context::Detail | Context::Run | Context::Server),
+        Action::Quit
+        | Action::Interrupt
+        | Action::Suspend
+        | Action::Help
+        | Action::CloseHelp
+        | Action::Theme
+        | Action::Inbox
+        | Action::Drafts
+        | Action::Servers
+        | Action::NextView
+        | Action::Down
+        | Action::Up
+        | Action::HalfPageDown
+        | Action::HalfPageUp
+        | Action::Top
+        | Action::Bottom
+        | Action::Filter
+        | Action::LeaveFilter
+        | Action::Undo
+        | Action::LeaveNote
+        | Action::EditText
+        | Action::AcceptBase
+        | Action::LeaveBase
+        | Action::Discard
+        | Action::Yes
+        | Action::No => true,
     }
+}
+
+fn has_files(model: &Model) -> bool {
+    model.run().is_some_and(|run| !run.change.files.is_empty())
 }
 
 fn is_to_be_saved(editor: &NoteEditor) -> bool {

@@ -10,13 +10,13 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 
 /// A home with one report, and the repository of its server with work in progress in it.
-struct Bench {
-    home: Home,
-    report: String,
+pub(super) struct Bench {
+    pub(super) home: Home,
+    pub(super) report: String,
 }
 
 impl Bench {
-    fn new(agent: &str) -> Self {
+    pub(super) fn new(agent: &str) -> Self {
         let home = Home::new();
         let report = home.record(&[report("a date range for search_costs")]).remove(0);
         let bench = Self { home, report };
@@ -27,6 +27,15 @@ impl Bench {
         bench.git(&["add", "-A"]);
         bench.git(&["commit", "-q", "-m", "first"]);
         bench.agent(agent);
+        bench
+    }
+
+    /// The same where a change waits for a review.
+    pub(super) fn attended(agent: &str) -> Self {
+        let bench = Self::new(agent);
+        let file = bench.home.path().join("config/config.toml");
+        let settings = std::fs::read_to_string(&file).unwrap().replace("confirm = false", "confirm = true");
+        std::fs::write(file, settings).unwrap();
         bench
     }
 
@@ -45,7 +54,7 @@ impl Bench {
         std::fs::write(self.repository().join(path), text).unwrap();
     }
 
-    fn git(&self, arguments: &[&str]) -> String {
+    pub(super) fn git(&self, arguments: &[&str]) -> String {
         let output = Command::new("git")
             .current_dir(self.repository())
             .args(["-c", "user.name=Author", "-c", "user.email=author@example.com", "-c", "commit.gpgsign=false"])
@@ -57,16 +66,16 @@ impl Bench {
         String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
     }
 
-    fn branches(&self) -> Vec<String> {
+    pub(super) fn branches(&self) -> Vec<String> {
         self.git(&["branch", "--format=%(refname:short)"]).lines().map(str::to_owned).collect()
     }
 
-    fn draft(&self, more: &[&str]) -> Ran {
+    pub(super) fn draft(&self, more: &[&str]) -> Ran {
         self.home.run(&[&["draft", &self.report], more].concat())
     }
 }
 
-const EDIT: &str = "cat > /dev/null; sed -i 's/query/query, since=None/' src/server.py; echo '# test' > src/test_server.py; echo I am done";
+pub(super) const EDIT: &str = "cat > /dev/null; sed -i 's/query/query, since=None/' src/server.py; echo '# test' > src/test_server.py; echo I am done";
 
 #[test]
 fn a_draft_is_one_commit_on_a_branch_and_the_authors_checkout_stays_as_it_was() {
@@ -151,20 +160,34 @@ fn a_dry_run_prints_the_ranked_files_and_leaves_nothing_behind() {
     let printed = bench.draft(&["--dry-run", "--json"]);
     assert_eq!((printed.code, printed.stderr.as_str()), (Some(0), ""));
     let dry: Value = serde_json::from_str(&printed.stdout).unwrap();
-    assert_eq!(fields(&dry), ["brief_tokens", "commit", "feedback_id", "files", "repository"]);
+    let names = [
+        "brief_tokens",
+        "closed",
+        "commit",
+        "context_tokens",
+        "feedback_id",
+        "files",
+        "repository",
+        "total_files",
+        "unnameable",
+        "weaker",
+    ];
+    assert_eq!(fields(&dry), names);
     assert_eq!(
         (&dry["feedback_id"], &dry["commit"]),
         (&json!(bench.report), &json!(bench.git(&["rev-parse", "main"])))
     );
     let files = dry["files"].as_array().unwrap();
-    assert_eq!(fields(&files[0]), ["path", "reasons", "score", "tokens"]);
+    assert_eq!(fields(&files[0]), ["left_out", "lines", "path", "reasons", "score", "tokens", "whole"]);
     assert_eq!(files[0]["path"], "src/server.py", "{dry:#}");
+    assert_eq!((&files[0]["whole"], &files[0]["left_out"]), (&json!(true), &json!("")), "{dry:#}");
     let scores: Vec<_> = files.iter().map(|f| f["score"].as_f64().unwrap()).collect();
     assert!(scores.is_sorted_by(|a, b| a >= b) && scores[0] > 0.0, "{scores:?}");
     assert!(dry["brief_tokens"].as_u64().unwrap() > 0);
 
     let text = bench.draft(&["--dry-run"]).stdout;
-    assert!(text.lines().any(|l| l.contains("src/server.py") && l.contains("search_costs")), "{text}");
+    let first = |l: &str| l.contains("src/server.py  whole, ") && l.contains("search_costs");
+    assert!(text.lines().any(first), "{text}");
     assert_eq!(bench.branches(), ["main"]);
     assert_eq!(bench.home.json(&["drafts", "--json"]), json!([]), "no run was made");
 }

@@ -1,5 +1,6 @@
 //! The draft pipeline through its public door, with real git repositories in temporary directories.
 
+mod changes;
 mod command;
 mod control;
 mod every_model;
@@ -8,6 +9,7 @@ mod hostile_report;
 mod hostile_repository;
 mod hub_faults;
 mod killed;
+mod lookup;
 mod model_faults;
 mod pull_state;
 mod ranking;

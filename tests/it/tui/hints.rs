@@ -1,5 +1,6 @@
 //! The last line of the screen: every hint does what it says, every sentence is there for one key, and the help ends where it ends.
 
+use super::review;
 use super::screens::{drafts, inbox};
 use crate::support::desk::{Desk, Sitting};
 use patchwork::tui::keymap::Keymap;
@@ -38,6 +39,9 @@ fn situations() -> Vec<(&'static str, Sitting)> {
         ("run, running", at(drafts(w, h), "enter")),
         ("run, failed", at(drafts(w, h), "j enter")),
         ("run, published", at(drafts(w, h), "G enter")),
+        ("review", at(review::bench(w, h), "n")),
+        ("review, verify failed", review::failed(w, h)),
+        ("review, its base branch", at(review::bench(w, h), "b")),
         ("help", at(inbox(w, h), "?")),
         ("question", at(drafts(w, h), "q")),
     ]
@@ -62,7 +66,8 @@ fn every_hint_of_the_footer_does_something() {
         }
     }
     let keymap = Keymap::new(&BTreeMap::new()).unwrap();
-    let all: BTreeSet<String> = keymap.bindings().iter().filter_map(|b| b.hint.clone()).collect();
+    let words = keymap.bindings().iter().flat_map(|b| b.hint.iter().chain(&b.opposite));
+    let all: BTreeSet<String> = words.cloned().collect();
     assert_eq!(pressed, all, "every hint stood there once");
 }
 

@@ -79,10 +79,10 @@ impl Worktree {
     /// Pushes the commit, provided that the branch holds the commit `expected`; nothing: that it is not there.
     async fn push_over(&self, branch: &str, expected: &str) -> Result<Pushed, ProviderError> {
         check_branch(branch).await?;
-        let commit = self.made.lock().unwrap_or_else(PoisonError::into_inner).commit.clone();
+        let commit = self.made.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let commit = commit.ok_or_else(|| ProviderError::git("push", "there is no commit to push yet"))?;
         let target = format!("refs/heads/{branch}");
-        let git = self.address.allow(self.git("push")).args(["--porcelain", "--no-verify", "--no-signed"]);
+        let git = self.address.allow(self.mirror_git("push")).args(["--porcelain", "--no-verify", "--no-signed"]);
         let git = git.args([format!("--force-with-lease={target}:{expected}")]);
         let git = if self.address.is_local() { git.args([format!("--receive-pack={QUIET_RECEIVE}")]) } else { git };
         let git = git.args(["--"]).args([self.address.place()]).args([format!("{commit}:{target}")]);
