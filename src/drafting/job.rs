@@ -3,9 +3,10 @@
 //! The pipeline stores nothing. Whatever must outlive it goes through a [`Reporter`], which the engine implements, and what an
 //! interrupted run had already reported comes back to it as [`Saved`].
 
+use super::heard::Remark;
 use super::limits::Call;
 use crate::config::{Config, Repository, Secrets};
-use crate::domain::change::Plan;
+use crate::domain::change::{Addressed, Plan};
 use crate::domain::draft::{DrafterKind, Published, Stage, TargetKind, Usage};
 use crate::domain::id::DraftId;
 use crate::domain::review::{Choices, Proposal};
@@ -33,6 +34,15 @@ pub struct Job {
     pub confirm: bool,
     /// The newest earlier run that made a change.
     pub previous: Option<Previous>,
+    /// The newest earlier run that was published: this one is a re-draft.
+    pub replaces: Option<Replaced>,
+}
+
+/// What an earlier run of the same report published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replaced {
+    pub number: i64,
+    pub published: Published,
 }
 
 /// What an earlier run of the same report left behind.
@@ -138,6 +148,9 @@ pub struct SavedChange {
     /// The new content of every file that changes.
     pub files: Plan,
     pub usage: Usage,
+    /// Comments on the draft before, and what became of them.
+    #[serde(default)]
+    pub remarks: Vec<Remark>,
     /// Parts that a reviewer took out; counted when it is published.
     #[serde(default)]
     pub dropped: usize,
@@ -148,6 +161,7 @@ pub(super) struct Drafted {
     pub(super) title: String,
     pub(super) summary: String,
     pub(super) files: Plan,
+    pub(super) addressed: Vec<Addressed>,
     pub(super) usage: Usage,
 }
 

@@ -14,7 +14,9 @@ mod answer;
 mod brief;
 mod command;
 mod context;
+mod earlier;
 mod error;
+mod heard;
 mod job;
 mod limits;
 mod lookup;
@@ -29,11 +31,13 @@ mod template;
 
 pub use context::choose_files;
 pub use error::DraftError;
+pub use heard::Remark;
 pub use job::{
-    Artifact, Denied, Job, Outcome, Previous, Released, Reply, ReplyKind, Reporter, Saved, SavedChange,
+    Artifact, Denied, Job, Outcome, Previous, Released, Replaced, Reply, ReplyKind, Reporter, Saved, SavedChange,
     SavedConversation, Stop, Tools, Turn,
 };
 pub use limits::{Call, Spent, allow};
 pub use pipeline::{dry_run, run};
 pub use price::{cost, price_of};
+pub use publish::pull_number;
 pub use ready::{defaults, missing, missing_configuration};

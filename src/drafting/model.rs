@@ -150,7 +150,8 @@ impl<'a> Conversation<'a> {
         if change.files.is_empty() {
             return Err(DraftError::NoChange(change.summary));
         }
-        Ok(Drafted { title: change.title, summary: change.summary, files: plan, usage: self.saved.usage })
+        let ChangeSet { title, summary, addressed, .. } = change;
+        Ok(Drafted { title, summary, files: plan, addressed, usage: self.saved.usage })
     }
 
     async fn turn(&mut self) -> Result<String, DraftError> {

@@ -5,13 +5,11 @@
 //! is a write like any other, from whichever process: the task hears the bell, sees that its run is over and drops its future,
 //! which stops the request or the command at once.
 
-use super::{Engine, Inner, ledger, lock, receipt, refusal};
+use super::{Engine, Inner, history, ledger, lock, receipt, refusal};
 use crate::config::Config;
 use crate::domain::draft::{Draft, DraftState, DrafterKind, Published, Stage, TargetKind};
 use crate::domain::id::{CommandId, DraftId, FeedbackId};
-use crate::drafting::{
-    self, Artifact, Call, Denied, DraftError, Job, Outcome, Previous, Released, Reporter, Saved, Stop, Tools,
-};
+use crate::drafting::{self, Artifact, Call, Denied, DraftError, Job, Outcome, Released, Reporter, Saved, Stop, Tools};
 use crate::protocol::read::DryRun;
 use crate::protocol::{Actor, Door, Made, Progress, Receipt, Refusal, RefusalKind};
 use crate::providers::GitCache;
@@ -149,7 +147,17 @@ impl Engine {
         };
         let (drafter, target) = drafting::defaults(&config, &repository);
         let draft = DraftId::trusted(uuid::Uuid::now_v7().to_string());
-        let job = Job { draft, number: 1, report, repository, drafter, target, confirm: false, previous: None };
+        let job = Job {
+            draft,
+            number: 1,
+            report,
+            repository,
+            drafter,
+            target,
+            confirm: false,
+            previous: None,
+            replaces: None,
+        };
         let git = GitCache::new(self.inner.options.cache_dir.clone());
         drafting::dry_run(&job, &self.inner.tools(config, git)).await.map_err(|e| {
             let kind = if matches!(e, DraftError::Configuration(_)) {
@@ -173,7 +181,7 @@ impl Inner {
         }
     }
 
-    async fn write_as_engine(&self, change: Change) -> Result<(), StoreError> {
+    pub(super) async fn write_as_engine(&self, change: Change) -> Result<(), StoreError> {
         let at = self.options.clock.now();
         self.store.write(Write { command: None, actor: Actor::new(Door::Engine, ""), at, change }).await.map(drop)
     }
@@ -255,9 +263,9 @@ async fn prepare(inner: &Arc<Inner>, git: &GitCache, id: &DraftId) -> Result<(Jo
         change: read_back(store, id, ArtifactName::Change).await?,
         released: if released(&draft) { Some(reviewed(store, id).await?) } else { None },
     };
-    let previous = previous(inner, &draft).await.map_err(text)?;
+    let (previous, replaces) = history::before(inner, &draft).await.map_err(text)?;
     let Draft { number, drafter, target, confirm, .. } = draft;
-    let job = Job { draft: id.clone(), number, report, repository, drafter, target, confirm, previous };
+    let job = Job { draft: id.clone(), number, report, repository, drafter, target, confirm, previous, replaces };
     Ok((job, inner.tools(config, git.clone()), saved, draft))
 }
 
@@ -272,26 +280,6 @@ async fn reviewed(store: &Store, id: &DraftId) -> Result<Released, String> {
 async fn read_back<T: DeserializeOwned>(store: &Store, id: &DraftId, name: ArtifactName) -> Result<Option<T>, String> {
     let Some(json) = store.artifact(id, name).await.map_err(|e| e.to_string())? else { return Ok(None) };
     serde_json::from_str(&json).map_err(|e| format!("The saved {name} can't be read: {e}. Draft again."))
-}
-
-/// The newest earlier run of the same report that made a change.
-async fn previous(inner: &Inner, draft: &Draft) -> Result<Option<Previous>, StoreError> {
-    for earlier in inner.store.drafts(Some(&draft.feedback_id)).await? {
-        if earlier.number >= draft.number {
-            continue;
-        }
-        let Some(diff) = inner.store.artifact(&earlier.id, ArtifactName::Diff).await? else { continue };
-        let (branch, pr_url) = match earlier.state {
-            DraftState::Published { published } => (published.branch, published.pr_url),
-            DraftState::Queued
-            | DraftState::Running { .. }
-            | DraftState::Waiting { .. }
-            | DraftState::Failed { .. }
-            | DraftState::Cancelled { .. } => Default::default(),
-        };
-        return Ok(Some(Previous { diff, branch, pr_url }));
-    }
-    Ok(None)
 }
 
 /// Returns when the run has ended in the database, whoever wrote it.

@@ -12,7 +12,9 @@ mod killed;
 mod limits;
 mod lookup;
 mod model_faults;
+mod pull_state;
 mod ranking;
+mod redraft;
 mod repair;
 mod resume;
 mod review;
@@ -108,6 +110,7 @@ impl Bench {
             target: TargetKind::Local,
             confirm: false,
             previous: None,
+            replaces: None,
         }
     }
 
