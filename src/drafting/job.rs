@@ -4,6 +4,7 @@
 //! interrupted run had already reported comes back to it as [`Saved`].
 
 use super::heard::Remark;
+use super::limits::Call;
 use crate::config::{Config, Repository, Secrets};
 use crate::domain::change::{Addressed, Plan};
 use crate::domain::draft::{DrafterKind, Published, Stage, TargetKind, Usage};
@@ -190,6 +191,14 @@ pub enum Artifact {
 #[error("the run was stopped")]
 pub struct Stop;
 
+/// Why a call to a model may not be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Denied {
+    Stopped(Stop),
+    /// It could go beyond a limit of the settings; a sentence that says which.
+    Limit(String),
+}
+
 /// Where a run tells what it does. Implemented by the engine; all but [`Self::progress`] return when it is durable.
 pub trait Reporter: Send + Sync {
     /// A stage begins; the one before is done.
@@ -199,6 +208,10 @@ pub trait Reporter: Send + Sync {
     fn detail(&self, line: String) -> BoxFuture<'_, Result<(), Stop>>;
 
     fn save(&self, artifact: Artifact) -> BoxFuture<'_, Result<(), Stop>>;
+
+    /// Asks whether a model may be called. The answer may be a call for a shorter answer; what it could use is reserved
+    /// until [`Artifact::Usage`] says what it did use.
+    fn allow(&self, call: Call) -> BoxFuture<'_, Result<Call, Denied>>;
 
     /// How a stage is getting on; lossy and cheap. `tail` is the end of what streams in, untrusted.
     fn progress(&self, stage: Stage, bytes: i64, tail: &str);

@@ -330,8 +330,8 @@ impl Run<'_> {
             self.say(format!("{} is not shown: {}", closed.path, closed.why)).await?;
         }
         if unnameable > 0 {
-            let why = "line breaks, control characters, or not UTF-8";
-            self.say(format!("{unnameable} tracked names are left out: they can't be written ({why})")).await?;
+            let why = "git's own, or with line breaks, control characters, or not UTF-8";
+            self.say(format!("{unnameable} tracked names are left out: {why}")).await?;
         }
         self.reporter.save(Artifact::Files(context.ranked.clone())).await?;
         Ok(())

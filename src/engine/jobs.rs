@@ -5,11 +5,11 @@
 //! is a write like any other, from whichever process: the task hears the bell, sees that its run is over and drops its future,
 //! which stops the request or the command at once.
 
-use super::{Engine, Inner, history, lock, receipt, refusal};
+use super::{Engine, Inner, history, ledger, lock, receipt, refusal};
 use crate::config::Config;
 use crate::domain::draft::{Draft, DraftState, DrafterKind, Published, Stage, TargetKind};
 use crate::domain::id::{CommandId, DraftId, FeedbackId};
-use crate::drafting::{self, Artifact, DraftError, Job, Outcome, Released, Reporter, Saved, Stop, Tools};
+use crate::drafting::{self, Artifact, Call, Denied, DraftError, Job, Outcome, Released, Reporter, Saved, Stop, Tools};
 use crate::protocol::read::DryRun;
 use crate::protocol::{Actor, Door, Made, Progress, Receipt, Refusal, RefusalKind};
 use crate::providers::GitCache;
@@ -120,6 +120,7 @@ impl Engine {
                 was_ours = run_one(&inner, &git, &draft) => was_ours,
                 () = closing.cancelled() => true,
             };
+            inner.ledger.settle(&draft);
             git.until_clean().await;
             if was_ours {
                 inner.progress.clear(&draft);
@@ -218,7 +219,7 @@ async fn run_in_place(inner: &Arc<Inner>, git: &GitCache, id: &DraftId) {
     let Ok(_place) = inner.places.acquire().await else { return };
     let result = match prepare(inner, git, id).await {
         Ok((job, tools, saved, draft)) => {
-            let recorder = Recorder::new(Arc::clone(inner), &draft);
+            let recorder = Recorder::new(Arc::clone(inner), Arc::clone(&tools.config), &draft);
             drafting::run(&job, &tools, saved, &recorder).await.map_err(|e| e.to_string())
         }
         Err(e) => Err(e),
@@ -321,7 +322,10 @@ async fn end(inner: &Inner, id: &DraftId, change: Change) {
 /// Writes what a run tells. While a resumed run does again what was done before the crash, its stages and lines are not stored twice.
 struct Recorder {
     inner: Arc<Inner>,
+    config: Arc<Config>,
     draft: DraftId,
+    /// As the price list knows it.
+    model: String,
     at: Mutex<At>,
 }
 
@@ -334,8 +338,9 @@ struct At {
 }
 
 impl Recorder {
-    fn new(inner: Arc<Inner>, draft: &Draft) -> Self {
-        Self { inner, draft: draft.id.clone(), at: Mutex::new(At { now: None, stored: draft.state.stage() }) }
+    fn new(inner: Arc<Inner>, config: Arc<Config>, draft: &Draft) -> Self {
+        let at = Mutex::new(At { now: None, stored: draft.state.stage() });
+        Self { inner, config, draft: draft.id.clone(), model: draft.model.clone(), at }
     }
 
     fn at(&self) -> std::sync::MutexGuard<'_, At> {
@@ -393,12 +398,24 @@ impl Reporter for Recorder {
                 Artifact::Proposal(proposal) => as_json(draft, ArtifactName::Proposal, &proposal)?,
                 Artifact::Change(change) => as_json(draft, ArtifactName::Change, &change)?,
                 Artifact::Diff(diff) => Change::SaveArtifact { draft, name: ArtifactName::Diff, content: diff },
-                Artifact::Usage(usage) => Change::SetUsage { draft, usage, cost: None },
+                Artifact::Usage(usage) => {
+                    let cost = drafting::price_of(&self.config, &self.model).map(|price| drafting::cost(usage, price));
+                    Change::SetUsage { draft, usage, cost }
+                }
                 Artifact::Log(text) => Change::AppendLog { draft, text },
             };
-            self.store(change).await
+            let settles = matches!(change, Change::SetUsage { .. });
+            let stored = self.store(change).await;
+            if settles {
+                self.inner.ledger.settle(&self.draft);
+            }
+            stored
         }
         .boxed()
+    }
+
+    fn allow(&self, call: Call) -> BoxFuture<'_, Result<Call, Denied>> {
+        ledger::allow(&self.inner, &self.config, (&self.draft, &self.model), call).boxed()
     }
 
     fn progress(&self, stage: Stage, bytes: i64, tail: &str) {

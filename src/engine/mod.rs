@@ -9,6 +9,7 @@ mod clock;
 mod feed;
 mod history;
 mod jobs;
+mod ledger;
 mod lock;
 mod pulls;
 mod review;
@@ -84,6 +85,7 @@ struct Inner {
     options: EngineOptions,
     store: Store,
     progress: ProgressBoard,
+    ledger: ledger::Ledger,
     /// The keys in use; replaced as a whole when new ones are saved.
     secrets: RwLock<Arc<Secrets>>,
     /// The last counts and the log position they are true for.
@@ -139,6 +141,7 @@ impl Engine {
                 options,
                 store,
                 progress: ProgressBoard::new(),
+                ledger: ledger::Ledger::default(),
                 stats: Mutex::new(None),
                 known: answers::Known::new(),
                 closing: CancellationToken::new(),

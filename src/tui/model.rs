@@ -241,6 +241,8 @@ pub struct Model {
     pub size: Rect,
     pub keymap: Arc<Keymap>,
     pub theme: Theme,
+    /// The user has pressed the key for it.
+    pub theme_chosen: bool,
     pub ingest: Ingest,
     pub mirror: Mirror,
     pub stats: Stats,
@@ -352,6 +354,7 @@ impl Model {
             size: Rect::new(0, 0, start.size.0, start.size.1),
             keymap: start.keymap,
             theme: start.theme,
+            theme_chosen: false,
             ingest: start.ingest,
             mirror: Mirror::default(),
             stats: Stats::default(),

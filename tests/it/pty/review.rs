@@ -85,7 +85,7 @@ fn a_change_that_nobody_wants_is_gone() {
     t.send("3");
     t.wait_for("+first = 2");
     t.send("x");
-    t.wait_for("Discard it?");
+    t.wait_for("Discard this change?");
     t.send("y");
     t.wait_for("was cancelled");
     t.send("q");
