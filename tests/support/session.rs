@@ -8,6 +8,7 @@ use futures::stream::BoxStream;
 use patchwork::client::EngineHandle;
 use patchwork::domain::id::FeedbackId;
 use patchwork::protocol::{Actor, Door, Signal};
+use patchwork::tui::bench::Run;
 use patchwork::tui::message::{Answer, Effect, Msg};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -82,7 +83,7 @@ impl Session {
                 Answer::Page { generation, filter, side, result: engine.page(request).await }
             }
             Effect::ReadFeedback(id) => Answer::Feedback { result: engine.feedback(&id).await, id },
-            Effect::ReadDraft(id) => Answer::Draft { result: engine.draft(&id).await, id },
+            Effect::ReadDraft(id) => Answer::Draft { result: engine.draft(&id).await.map(Run::of), id },
             Effect::ReadStats => Answer::Stats(engine.stats().await),
             Effect::ReadServers => Answer::Servers(engine.servers().await),
             Effect::ReadFacets => Answer::Facets(engine.facets().await),

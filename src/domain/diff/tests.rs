@@ -1,4 +1,4 @@
-//! Any choice of hunks makes the text that it should; what is no diff is refused.
+//! Diffs read back, and parts of them applied.
 
 use super::*;
 use proptest::prelude::*;

@@ -8,6 +8,7 @@
 //! n note  d draft  r reviewed  / filter                                            ? keys   footer
 //! ```
 
+pub mod bench;
 pub mod detail;
 mod drafts;
 mod filter_bar;
@@ -35,6 +36,7 @@ pub fn render(frame: &mut Frame<'_>, model: &Model) {
     header::render(frame, layout.header, model);
     match model.view {
         View::Inbox => inbox(frame, &layout, model),
+        View::Drafts if model.on_bench() => bench::render(frame, &layout, model),
         View::Drafts => {
             drafts::render(frame, layout.rows, model);
             pane::render(frame, layout.text, &model.run_text.lines, model.drafts.scroll);
@@ -48,7 +50,7 @@ pub fn render(frame: &mut Frame<'_>, model: &Model) {
     footer::render(frame, layout.footer, model);
     match model.overlays.last() {
         Some(Overlay::Help { scroll }) => help::render(frame, layout.body, model, *scroll),
-        Some(Overlay::Confirm(question)) => question::render(frame, layout.body, model, *question),
+        Some(Overlay::Confirm(question)) => question::render(frame, layout.body, model, question),
         None => {}
     }
 }

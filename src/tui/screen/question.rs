@@ -8,7 +8,7 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 use ratatui::widgets::{Block, Clear, Paragraph};
 
-pub fn render(frame: &mut Frame<'_>, area: Rect, model: &Model, question: Question) {
+pub fn render(frame: &mut Frame<'_>, area: Rect, model: &Model, question: &Question) {
     let (yes, no) = (model.keymap.key(Action::Yes), model.keymap.key(Action::No));
     let said = match question {
         Question::QuitWhileDrafting(1) => {
@@ -16,6 +16,15 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, model: &Model, question: Questi
         }
         Question::QuitWhileDrafting(n) => {
             format!("{n} drafts are running. They go on when Patchwork runs again. Quit?  {yes} yes  {no} no")
+        }
+        Question::Discard(_) => {
+            format!("The change is thrown away; a re-draft costs anew. Discard it?  {yes} yes  {no} no")
+        }
+        Question::Replace { waiting: 1, .. } => {
+            format!("A change waits for your review and would be thrown away. Draft again?  {yes} yes  {no} no")
+        }
+        Question::Replace { waiting, .. } => {
+            format!("{waiting} changes wait for your review and would be thrown away. Draft again?  {yes} yes  {no} no")
         }
     };
     let width = area.width.saturating_sub(2).min(64);

@@ -1,5 +1,6 @@
 //! The last line of the screen: every hint does what it says, every sentence is there for one key, and the help ends where it ends.
 
+use super::review;
 use super::screens::{drafts, inbox};
 use crate::support::desk::{Desk, Sitting};
 use patchwork::tui::keymap::Keymap;
@@ -38,6 +39,9 @@ fn situations() -> Vec<(&'static str, Sitting)> {
         ("run, running", at(drafts(w, h), "enter")),
         ("run, failed", at(drafts(w, h), "j enter")),
         ("run, published", at(drafts(w, h), "G enter")),
+        ("review", at(review::bench(w, h), "n")),
+        ("review, verify failed", review::failed(w, h)),
+        ("review, its base branch", at(review::bench(w, h), "b")),
         ("help", at(inbox(w, h), "?")),
         ("question", at(drafts(w, h), "q")),
     ]
