@@ -80,7 +80,8 @@ impl Heard {
             out.push_str(COMMENTS);
             out.extend(self.comments.iter().map(comment));
             if self.left_out > 0 {
-                out.push_str(&format!("[{} more comments, older or of strangers, were left out]\n", self.left_out));
+                let more = self.left_out.to_string();
+                out.extend(["[", &more, " more comments, older or of strangers, were left out]\n"]);
             }
         }
         if !self.failing.is_empty() {
@@ -88,7 +89,7 @@ impl Heard {
             out.extend(self.failing.iter().take(MAX_CHECKS).map(check));
             let more = self.failing.len().saturating_sub(MAX_CHECKS);
             if more > 0 {
-                out.push_str(&format!("[{more} more failing checks were left out]\n"));
+                out.extend(["[", &more.to_string(), " more failing checks were left out]\n"]);
             }
         }
         out

@@ -53,15 +53,12 @@ impl Publishing<'_> {
             return Ok(Published { branch: onto.clone(), commit, pr_url, repository });
         }
         self.worktree.push(&branch).await?;
-        let pr_url = match self.hub() {
-            Some(hub) => {
-                self.say(format!("Pushed {branch}")).await?;
-                self.open(hub, &branch).await?
-            }
-            None => {
-                self.say(format!("Made the branch {branch} in {repository}")).await?;
-                String::new()
-            }
+        let pr_url = if let Some(hub) = self.hub() {
+            self.say(format!("Pushed {branch}")).await?;
+            self.open(hub, &branch).await?
+        } else {
+            self.say(format!("Made the branch {branch} in {repository}")).await?;
+            String::new()
         };
         Ok(Published { branch, commit, pr_url, repository })
     }

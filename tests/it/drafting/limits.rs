@@ -1,7 +1,7 @@
 //! What a run costs, and the limits that stop it before a question is asked.
 
 use crate::support::fake::world::{World, branches};
-use patchwork::config::Price;
+use patchwork::config::{Config, Price};
 use patchwork::domain::draft::{Cost, Stage};
 use serde_json::json;
 
@@ -33,7 +33,8 @@ async fn an_unknown_price_is_not_zero() {
 
 #[tokio::test]
 async fn a_limit_stops_the_run_before_the_question() {
-    let cases: [(&str, fn(&mut patchwork::config::Config)); 3] = [
+    type Limit = fn(&mut Config);
+    let cases: [(&str, Limit); 3] = [
         ("max_tokens_per_draft", |config| config.draft.max_tokens_per_draft = 1_500),
         ("max_cost_per_draft", |config| config.draft.max_cost_per_draft = Cost(1_000)),
         ("[[price]]", |config| {
