@@ -1,6 +1,7 @@
 //! Text from the user's own editor. The command line uses it too.
 
 use crate::config::process_vars;
+use crate::domain::text;
 use std::io;
 use std::process::Command;
 
@@ -30,6 +31,7 @@ pub enum Writing {
 impl Writing {
     /// The file as the editor gets it.
     fn file(self, title: &str, text: &str) -> String {
+        let title = text::line(title);
         match self {
             Self::Note => format!("{text}\n# {title}. Lines that begin with # are left out.\n"),
             Self::Change => format!(
