@@ -165,6 +165,11 @@ impl SecretsPatch {
         patch
     }
 
+    /// The names of the keys it changes.
+    pub fn names(&self) -> Vec<&'static str> {
+        self.pairs().map(|(name, _)| name).collect()
+    }
+
     fn pairs(&self) -> impl Iterator<Item = (&'static str, &SecretString)> {
         [(GITHUB, &self.github), (ANTHROPIC, &self.anthropic), (OPENAI, &self.openai), (API_KEY, &self.api_key)]
             .into_iter()

@@ -51,7 +51,9 @@ pub(super) async fn save(State(app): State<App>, body: JsonBody) -> Result<Json<
         app.engine().submit(new_command_id(), actor(), Command::SaveSettings { settings }).await?;
     }
     if any_secret {
-        app.engine().save_secrets(SecretsPatch { github, anthropic, openai, ..SecretsPatch::default() }).await?;
+        app.engine()
+            .save_secrets(actor(), SecretsPatch { github, anthropic, openai, ..SecretsPatch::default() })
+            .await?;
     }
     Ok(Json(Saved { status: "updated", now: app.engine().settings().await? }))
 }

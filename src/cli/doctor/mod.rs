@@ -10,7 +10,7 @@ mod storage;
 use super::exit::Code;
 use super::out::{Ink, Out};
 use super::setup::{self, Global, ServerArgs, Setup};
-use crate::config::{self, LoadedSecrets, Secrets};
+use crate::config::LoadedSecrets;
 use serde::Serialize;
 use std::io;
 use std::sync::Arc;
@@ -80,7 +80,8 @@ pub(super) async fn run(args: &Args, global: &Global) -> anyhow::Result<Code> {
 
 /// Settings and keys; without them most other questions make no sense.
 fn settings(global: &Global, checks: &mut Vec<Check>) -> Option<Setup> {
-    let loaded = match setup::load(global, &ServerArgs::default()) {
+    let sources = setup::sources(global, &ServerArgs::default());
+    let loaded = match sources.load() {
         Ok(loaded) => loaded,
         Err(e) => {
             checks.push(Check::fail(
@@ -94,10 +95,10 @@ fn settings(global: &Global, checks: &mut Vec<Check>) -> Option<Setup> {
     let file = loaded.paths.config_file.display();
     let found = if loaded.has_file { file.to_string() } else { format!("no {file}; the defaults hold") };
     checks.push(Check::ok("settings", found));
-    match Secrets::load(&loaded.paths.secrets_file, &config::process_vars) {
+    match sources.secrets(&loaded.paths.secrets_file) {
         Ok(LoadedSecrets { secrets, warnings }) => {
             checks.extend(warnings.into_iter().map(|warning| Check::warn("secrets", warning, "")));
-            Some(Setup { loaded, secrets: Arc::new(secrets) })
+            Some(Setup { sources, loaded, secrets: Arc::new(secrets) })
         }
         Err(e) => {
             checks.push(Check::fail("secrets", e.to_string(), "mend the file, or set the keys in the environment"));

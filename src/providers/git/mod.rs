@@ -14,7 +14,7 @@ use crate::domain::change::RepoPath;
 use secrecy::SecretString;
 use std::path::PathBuf;
 
-pub use cache::GitCache;
+pub use cache::{GitCache, Tip, tip};
 pub(super) use remote::TOKEN_VARIABLE;
 pub use worktree::Worktree;
 
