@@ -5,6 +5,7 @@ use super::keymap::Keymap;
 use super::mirror::Mirror;
 use super::screen::layout::{self, Layout};
 use super::servers::{ServerKey, Servers};
+use super::settings::{SettingKey, Settings};
 use super::theme::{Shade, Theme};
 use crate::domain::filter::{Filter, FilterError, Test};
 use crate::domain::id::{CommandId, DraftId, FeedbackId};
@@ -26,6 +27,7 @@ pub enum View {
     Inbox,
     Drafts,
     Servers,
+    Settings,
 }
 
 /// The server behind the screen.
@@ -59,10 +61,12 @@ pub enum Overlay {
 }
 
 /// A question answered with yes or no.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Question {
     /// Quit although this many drafts are running.
     QuitWhileDrafting(usize),
+    /// Take a repository or a key out of its file; `label` is how the question calls it.
+    RemoveSetting { name: String, label: String },
 }
 
 /// A command on its way: its rows are marked until the answer is here.
@@ -86,6 +90,9 @@ pub enum Pending {
     },
     Cancel {
         draft: DraftId,
+    },
+    Setting {
+        name: String,
     },
 }
 
@@ -233,6 +240,7 @@ pub struct Model {
     pub inbox: Inbox,
     pub drafts: Drafts,
     pub servers: Servers,
+    pub settings: Settings,
     pub overlays: Vec<Overlay>,
     pub status: Option<Status>,
     pub pending: BTreeMap<CommandId, Pending>,
@@ -255,6 +263,7 @@ pub struct Model {
     pub detail_text: Text<DetailKey>,
     pub run_text: Text<RunKey>,
     pub server_text: Text<ServerKey>,
+    pub setting_text: Text<SettingKey>,
 }
 
 /// How a read that is repeated when things change is getting on.
@@ -340,6 +349,7 @@ impl Model {
             inbox,
             drafts: Drafts { tail: true, ..Drafts::default() },
             servers: Servers::default(),
+            settings: Settings::default(),
             overlays: Vec::new(),
             status,
             pending: BTreeMap::new(),
@@ -356,6 +366,7 @@ impl Model {
             detail_text: Text::default(),
             run_text: Text::default(),
             server_text: Text::default(),
+            setting_text: Text::default(),
         }
     }
 
@@ -371,6 +382,7 @@ impl Model {
             (View::Inbox, Focus::Note(_), _) => Context::Note,
             (View::Inbox, Focus::Filter(_), _) => Context::Filter,
             (View::Servers, ..) => self.servers.context(),
+            (View::Settings, ..) => self.settings.context(),
             (View::Drafts, _, DraftsFocus::List) => Context::Drafts,
             (View::Drafts, _, DraftsFocus::Run) => Context::Run,
         }
@@ -431,7 +443,7 @@ impl Model {
         self.pending.values().any(|p| match p {
             Pending::Review { reports, .. } => reports.contains(report),
             Pending::Note { report: r } | Pending::Draft { report: r, .. } => r == report,
-            Pending::Cancel { .. } => false,
+            Pending::Cancel { .. } | Pending::Setting { .. } => false,
         })
     }
 

@@ -25,7 +25,12 @@ fn tabs(model: &Model, named: bool) -> Line<'static> {
     }
     let running = model.running();
     let drafts = if running > 0 { format!("3 Drafts ({running})") } else { "3 Drafts".to_owned() };
-    let tabs = [(View::Inbox, "1 Inbox".to_owned()), (View::Drafts, drafts), (View::Servers, "4 Servers".to_owned())];
+    let tabs = [
+        (View::Inbox, "1 Inbox".to_owned()),
+        (View::Drafts, drafts),
+        (View::Servers, "4 Servers".to_owned()),
+        (View::Settings, "5 Settings".to_owned()),
+    ];
     for (view, title) in tabs {
         // Where there is no room for names, the digits say which keys lead there.
         let title = if named || model.view == view { title } else { title.replace(char::is_alphabetic, "") };

@@ -12,7 +12,7 @@ pub(super) fn start(model: &mut Model, force: bool, out: &mut Vec<Effect>) {
     let reports = match model.view {
         View::Inbox => triage::targets(model),
         View::Drafts => model.selected_draft().map(|d| d.feedback_id.clone()).into_iter().collect(),
-        View::Servers => Vec::new(),
+        View::Servers | View::Settings => Vec::new(),
     };
     if reports.is_empty() {
         return model.say(Mood::Plain, "There is no report to draft for");
@@ -36,7 +36,9 @@ fn submit(model: &mut Model, report: FeedbackId, force: bool, out: &mut Vec<Effe
 pub(super) fn started(model: &mut Model) {
     let drafts = model.keymap.key(super::super::action::Action::Drafts).to_owned();
     match model.view {
-        View::Inbox | View::Servers => model.say(Mood::Good, format!("Drafting; {drafts} shows the run")),
+        View::Inbox | View::Servers | View::Settings => {
+            model.say(Mood::Good, format!("Drafting; {drafts} shows the run"))
+        }
         View::Drafts => {
             // The new run is the one to watch.
             (model.drafts.selected, model.drafts.tail) = (None, true);
@@ -49,7 +51,7 @@ pub(super) fn cancel(model: &mut Model, out: &mut Vec<Effect>) {
     let draft = match model.view {
         View::Inbox => model.row().and_then(|row| model.mirror.draft_of(&row.id)),
         View::Drafts => model.selected_draft(),
-        View::Servers => None,
+        View::Servers | View::Settings => None,
     };
     let Some(draft) = draft.filter(|d| !d.state.is_over()).map(|d| d.id.clone()) else {
         return model.say(Mood::Plain, "There is no running draft here to cancel");

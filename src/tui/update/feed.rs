@@ -3,7 +3,7 @@
 use super::super::message::Effect;
 use super::super::mirror::changes_counts;
 use super::super::model::{Model, Mood, Read};
-use super::{list, servers};
+use super::{list, servers, settings};
 use crate::domain::draft::{Draft, DraftState};
 use crate::protocol::{Event, EventKind, Progress, Signal};
 
@@ -31,6 +31,7 @@ fn happened(model: &mut Model, event: &Event, out: &mut Vec<Effect>) {
         read_stats(model, out);
     }
     servers::happened(model, event, out);
+    settings::happened(model, event, out);
     if let Some(draft) = &event.draft {
         draft_moved(model, event, draft);
     }

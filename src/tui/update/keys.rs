@@ -3,7 +3,7 @@
 use super::super::action::{Action, Context};
 use super::super::message::Effect;
 use super::super::model::{Focus, Model, Overlay, Question, View};
-use super::{drafts, filter, list, note, servers, triage};
+use super::{drafts, filter, list, note, servers, settings, settings_edit, triage};
 use crossterm::event::{KeyEvent, KeyEventKind};
 
 /// Keys that are kept for a list that is still being read.
@@ -27,6 +27,7 @@ pub(super) fn key(model: &mut Model, key: KeyEvent, out: &mut Vec<Effect>) {
     model.reads_fail = false;
     match action {
         Some(action) => act(model, action, out),
+        None if model.context() == Context::Edit => settings_edit::typed(model, key),
         None => match &model.inbox.focus {
             Focus::Note(_) => note::typed(model, key, out),
             Focus::Filter(_) => filter::typed(model, key, out),
@@ -50,6 +51,7 @@ fn is_early(model: &Model, action: Option<Action>) -> bool {
             | Action::Inbox
             | Action::Drafts
             | Action::Servers
+            | Action::Settings
             | Action::NextView,
         ) => !model.early.is_empty(),
         Some(_) | None => about_the_list,
@@ -61,12 +63,15 @@ pub(super) fn paste(model: &mut Model, text: &str, out: &mut Vec<Effect>) {
     match model.context() {
         Context::Note => note::pasted(model, text, out),
         Context::Filter => filter::pasted(model, text, out),
+        Context::Edit => settings_edit::pasted(model, text),
         Context::List
         | Context::Detail
         | Context::Drafts
         | Context::Run
         | Context::Servers
         | Context::Server
+        | Context::Settings
+        | Context::Setting
         | Context::Help
         | Context::Confirm => {
             let hint = format!(
@@ -91,10 +96,12 @@ fn act(model: &mut Model, action: Action, out: &mut Vec<Effect>) {
         Action::Inbox => model.view = View::Inbox,
         Action::Drafts => model.view = View::Drafts,
         Action::Servers => servers::show(model, out),
+        Action::Settings => settings::show(model, out),
         Action::NextView => match model.view {
             View::Inbox => model.view = View::Drafts,
             View::Drafts => servers::show(model, out),
-            View::Servers => model.view = View::Inbox,
+            View::Servers => settings::show(model, out),
+            View::Settings => model.view = View::Inbox,
         },
         Action::Down => step(model, 1, out),
         Action::Up => step(model, -1, out),
@@ -122,6 +129,14 @@ fn act(model: &mut Model, action: Action, out: &mut Vec<Effect>) {
         Action::Cancel => drafts::cancel(model, out),
         Action::OpenLink => triage::open_link(model, out),
         Action::Copy => triage::copy(model, out),
+        Action::Edit => settings_edit::start(model),
+        Action::AddRepository => settings_edit::add(model, out),
+        Action::Remove => settings::remove(model, out),
+        Action::Test => settings::test(model, out),
+        Action::Explain => settings::explain(model),
+        Action::SaveSetting => settings_edit::save(model, out),
+        Action::NextWord => settings_edit::next_word(model),
+        Action::LeaveSetting => settings_edit::leave(model),
     }
 }
 
@@ -133,8 +148,10 @@ fn quit(model: &mut Model, out: &mut Vec<Effect>) {
 }
 
 fn yes(model: &mut Model, out: &mut Vec<Effect>) {
-    if let Some(Overlay::Confirm(Question::QuitWhileDrafting(_))) = model.overlays.pop() {
-        out.push(Effect::Quit);
+    match model.overlays.pop() {
+        Some(Overlay::Confirm(Question::QuitWhileDrafting(_))) => out.push(Effect::Quit),
+        Some(Overlay::Confirm(Question::RemoveSetting { name, .. })) => settings::remove_now(model, name, out),
+        Some(Overlay::Help { .. }) | None => {}
     }
 }
 
@@ -147,8 +164,10 @@ pub(super) fn step(model: &mut Model, by: isize, out: &mut Vec<Effect>) {
         Context::Run => drafts::scroll(model, by),
         Context::Servers => servers::step(model, by),
         Context::Server => servers::scroll(model, by),
+        Context::Settings => settings::step(model, by),
+        Context::Setting => settings::scroll(model, by),
         Context::Help => scroll_help(model, by),
-        Context::Confirm => {}
+        Context::Confirm | Context::Edit => {}
     }
     // Moving asks for nothing by itself; `settle` sees what came into view.
     let _: &mut Vec<Effect> = out;
@@ -167,8 +186,12 @@ fn scroll_help(model: &mut Model, by: isize) {
 fn half_page(model: &mut Model, direction: isize, out: &mut Vec<Effect>) {
     let layout = model.layout();
     let height = match model.context() {
-        Context::List | Context::Drafts | Context::Servers | Context::Filter => usize::from(layout.rows.height),
-        Context::Detail | Context::Run | Context::Server | Context::Note => usize::from(layout.text.height),
+        Context::List | Context::Drafts | Context::Servers | Context::Settings | Context::Edit | Context::Filter => {
+            usize::from(layout.rows.height)
+        }
+        Context::Detail | Context::Run | Context::Server | Context::Setting | Context::Note => {
+            usize::from(layout.text.height)
+        }
         Context::Help | Context::Confirm => 2 * HELP_STEP,
     };
     let by = isize::try_from((height / 2).max(1)).unwrap_or(1);
@@ -187,9 +210,12 @@ fn edge(model: &mut Model, top: bool, out: &mut Vec<Effect>) {
         (Context::Servers, top) => servers::edge(model, top),
         (Context::Server, true) => servers::scroll(model, isize::MIN),
         (Context::Server, false) => servers::scroll(model, isize::MAX),
+        (Context::Settings, top) => settings::edge(model, top),
+        (Context::Setting, true) => settings::scroll(model, isize::MIN),
+        (Context::Setting, false) => settings::scroll(model, isize::MAX),
         (Context::Help, true) => scroll_help(model, isize::MIN),
         (Context::Help, false) => scroll_help(model, isize::MAX),
-        (Context::Confirm, _) => {}
+        (Context::Confirm | Context::Edit, _) => {}
     }
 }
 
@@ -199,6 +225,7 @@ fn open(model: &mut Model) {
         View::Inbox => {}
         View::Drafts => drafts::open(model),
         View::Servers => servers::open(model),
+        View::Settings => settings::explain(model),
     }
 }
 
@@ -208,7 +235,8 @@ fn back(model: &mut Model) {
         Context::List => model.inbox.marked.clear(),
         Context::Run => model.drafts.focus = super::super::model::DraftsFocus::List,
         Context::Server => model.servers.focus = super::super::servers::ServersFocus::List,
-        Context::Drafts | Context::Servers => model.view = View::Inbox,
-        Context::Note | Context::Filter | Context::Help | Context::Confirm => {}
+        Context::Setting => model.settings.focus = super::super::settings::SettingsFocus::List,
+        Context::Drafts | Context::Servers | Context::Settings => model.view = View::Inbox,
+        Context::Edit | Context::Note | Context::Filter | Context::Help | Context::Confirm => {}
     }
 }

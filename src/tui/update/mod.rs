@@ -12,6 +12,8 @@ mod list;
 mod mouse;
 mod note;
 mod servers;
+mod settings;
+mod settings_edit;
 mod settle;
 mod triage;
 mod useful;

@@ -4,7 +4,7 @@ use super::super::message::Effect;
 use super::super::model::{DetailKey, Model, Overlay, RunKey, View};
 use super::super::screen;
 use super::super::widget::{age, pane};
-use super::{list, servers};
+use super::{list, servers, settings};
 use crate::domain::time::{Millis, SECOND};
 
 /// Labels are brought up to date at multiples of this: one is at most so late.
@@ -22,6 +22,7 @@ pub(super) fn settle(model: &mut Model, out: &mut Vec<Effect>) {
     lay_out_run(model);
     drafts_in_view(model);
     servers::settle(model, out);
+    settings::settle(model, out);
     help_in_view(model);
 }
 
@@ -173,6 +174,7 @@ pub fn next_tick(model: &Model) -> Option<Millis> {
             drafts.map(|d| age::next_change(model.now, d.created_at)).min()
         }
         View::Servers => servers::next_change(model),
+        View::Settings => settings::next_change(model),
     };
     // Reports that came within seconds of each other change their labels in one frame.
     due.map(|due| Millis((due.0 / LABELS + 1) * LABELS))

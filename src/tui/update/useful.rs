@@ -6,11 +6,11 @@ use super::triage;
 
 /// Judged by what the action needs, so it is true for whatever has the keys.
 pub fn useful(model: &Model, action: Action) -> bool {
-    let row = model.row().filter(|_| model.view != View::Servers);
+    let row = model.row().filter(|_| !matches!(model.view, View::Servers | View::Settings));
     let draft = match model.view {
         View::Inbox => row.and_then(|r| model.mirror.draft_of(&r.id)),
         View::Drafts => model.selected_draft(),
-        View::Servers => None,
+        View::Servers | View::Settings => None,
     };
     match action {
         Action::Cancel => draft.is_some_and(|d| !d.state.is_over()),
@@ -23,11 +23,19 @@ pub fn useful(model: &Model, action: Action) -> bool {
             View::Inbox => row.is_some(),
             View::Drafts => draft.is_some(),
             View::Servers => model.selected_server().is_some(),
+            View::Settings => true,
         },
         Action::PublicNote => matches!(&model.inbox.focus, Focus::Note(editor) if editor.saving.is_none()),
         Action::SaveNote => matches!(&model.inbox.focus, Focus::Note(editor) if is_to_be_saved(editor)),
         Action::AcceptFilter => matches!(&model.inbox.focus, Focus::Filter(input) if input.error.is_none()),
         Action::Complete => matches!(&model.inbox.focus, Focus::Filter(input) if can_go_on(input)),
+        Action::Edit
+        | Action::AddRepository
+        | Action::Remove
+        | Action::Test
+        | Action::Explain
+        | Action::NextWord
+        | Action::SaveSetting => super::settings::useful(model, action),
         _ => true,
     }
 }
