@@ -20,6 +20,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import email.utils
+import http.client
 import http.server
 import json
 import multiprocessing
@@ -66,11 +68,13 @@ class Sidecar:
 
         ok         stores and answers 201 (200 for an id it has)
         known      the same, with a `known_answer`
-        <status>   answers with that status: 401, 413, 422, 429, 500
+        <status>   answers with that status: 302, 401, 413, 422, 429, 500
         slow       stores, then answers after four seconds
         trickle    stores, then sends its answer a byte at a time
+        drip       the same from the first byte of its head on
         drop       stores, then closes the connection without an answer
         impostor   is some other web server: 200 and a page
+        deep       is broken: 201 and brackets without end
 
     `down()`, `stuck()` and `up()` work on the listening socket: nobody listens, somebody
     listens but never accepts, all is well.
@@ -79,6 +83,8 @@ class Sidecar:
     def __init__(self) -> None:
         self.mode = "ok"
         self.detail: Any = "not like this"
+        self.retry_after: Callable[[], str] = lambda: "3"
+        self.known: Any = "Use `add` with a {negative} number."
         self.key: str | None = KEY
         self.rows: dict[str, dict[str, Any]] = {}
         self.posts: list[tuple[float, str]] = []  # when, id: each POST of a report
@@ -180,7 +186,7 @@ class Sidecar:
             if self._first_by_id.setdefault(report_id, payload) != payload:
                 self._violation("a retry differs from the first attempt under the same id")
             new = report_id not in self.rows
-            if new and self.mode in ("ok", "known", "slow", "trickle", "drop"):
+            if new and self.mode in ("ok", "known", "slow", "trickle", "drip", "drop"):
                 self.rows[report_id] = payload
             return payload, new
 
@@ -286,30 +292,32 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)
         elif mode == "impostor":
-            self._answer(200, None)
+            self._send(200, b"<html>It works!</html>", {"Content-Type": "text/html"})
+        elif mode == "deep":
+            self._send(201, b"[" * 200_000)
         elif mode.isdigit():
-            self._answer(int(mode), {"detail": self.sidecar.detail}, {"Retry-After": "3"} if mode == "429" else {})
+            more = {"302": {"Location": "/elsewhere"}, "429": {"Retry-After": self.sidecar.retry_after()}}
+            self._answer(int(mode), {"detail": self.sidecar.detail}, more.get(mode))
         else:
             answer = {"id": payload["id"], "status": "recorded"}
             if mode == "known":
-                answer["known_answer"] = "Use `add` with a {negative} number."
+                answer["known_answer"] = self.sidecar.known
             if mode == "slow":
                 time.sleep(4)
-            self._answer(201 if new else 200, answer, trickle=mode == "trickle")
+            self._answer(201 if new else 200, answer)
 
-    def _answer(self, status: int, value: Any, headers: dict[str, str] | None = None, trickle: bool = False) -> None:
-        body = b"<html>It works!</html>" if value is None else json.dumps(value).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "text/html" if value is None else "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        for name, text in (headers or {}).items():
-            self.send_header(name, text)
-        self.end_headers()
-        for part in [body[i : i + 1] for i in range(len(body))] if trickle else [body]:
-            self.wfile.write(part)
-            self.wfile.flush()
-            if trickle:
-                time.sleep(0.2)
+    def _answer(self, status: int, value: Any, headers: dict[str, str] | None = None) -> None:
+        self._send(status, json.dumps(value).encode(), headers)
+
+    def _send(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
+        named = {"Content-Type": "application/json", "Content-Length": str(len(body))} | (headers or {})
+        lines = [f"HTTP/1.1 {status} {http.client.responses[status]}", *(f"{name}: {text}" for name, text in named.items())]
+        head = "\r\n".join([*lines, "", ""]).encode()
+        slow = {"drip": head + body, "trickle": body}.get(self.sidecar.mode, b"") if "heartbeat" not in self.path else b""
+        self.wfile.write((head + body).removesuffix(slow))
+        for byte in slow:
+            self.wfile.write(bytes([byte]))
+            time.sleep(0.2)
 
     def log_message(self, format: str, *args: Any) -> None:
         pass
@@ -345,7 +353,7 @@ def _kind(text: str) -> str:
 class Server:
     """The server under test, and the client's end of its pipes."""
 
-    def __init__(self, command: list[str], env: dict[str, str]) -> None:
+    def __init__(self, command: list[str], env: dict[str, str], deaf: bool) -> None:
         self.noise: list[str] = []
         self.stderr = ""
         self._answers: dict[int, tuple[float, dict[str, Any]]] = {}
@@ -355,7 +363,8 @@ class Server:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env
         )
         threading.Thread(target=self._read_stdout, daemon=True).start()
-        threading.Thread(target=self._read_stderr, daemon=True).start()
+        if not deaf:
+            threading.Thread(target=self._read_stderr, daemon=True).start()
         params = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": CLIENT}
         hello = self.request("initialize", params, 60)
         self.instructions: str = (hello.get("result") or {}).get("instructions") or ""
@@ -469,7 +478,8 @@ class Bench:
         print(line + "\n", end="", flush=True)  # in one piece: other scenarios may be printing
         return bool(good)
 
-    def start(self, **settings: str | None) -> Server:
+    def start(self, deaf: bool = False, **settings: str | None) -> Server:
+        """Starts a server; `deaf`: nobody reads its stderr."""
         changes: dict[str, str | None] = {
             "FEEDBACK_SIDECAR_URL": self.sidecar.url,
             "FEEDBACK_API_KEY": KEY,
@@ -478,7 +488,7 @@ class Bench:
         changes |= settings
         env = {name: value for name, value in os.environ.items() if name not in changes}
         env |= {name: value for name, value in changes.items() if value is not None}
-        server = Server(self._command, env)
+        server = Server(self._command, env, deaf)
         self.servers.append(server)
         return server
 
@@ -692,27 +702,43 @@ SECRETS = (
     "github_pat_11ABCDEFG0abcdefghijklmnopqrstuvwxyz",
     "AKIAIOSFODNN7EXAMPLE",
     "xoxb-123456789012-abcdefghijkl",
+    "AIzaSyA-abcdefghijklmnopqrstuvwxyz01234",
+    "sk_live_abcdefghijklmnopqrstuvwx",
+    "glpat-abcdefghijklmnopqrst",
+    "npm_abcdefghijklmnopqrstuvwxyz0123456789",
+    "hf_abcdefghijklmnopqrstuvwxyzABCDEFGH",
     "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N",
 )
 IN_CONTEXT = {
     "Authorization: Bearer abc123def456ghi789jkl": "abc123def456ghi789jkl",
     "password=hunter2hunter2": "hunter2hunter2",
     "api_key: 0123456789abcdef": "0123456789abcdef",
+    "Authorization: Basic dXNlcjpodW50ZXIyaHVudGVyMg": "dXNlcjpodW50ZXIyaHVudGVyMg",
+    r'connect("{\"password\": \"hunter3hunter3\"}")': "hunter3hunter3",
+    "postgres://billing:hunter4hunter4@db/costs": "hunter4hunter4",
     "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA7\n-----END RSA PRIVATE KEY-----": "MIIEpAIBAAKCAQEA7",
 }
 
 
+NO_SECRETS = """login(user: str, password: str, api_key: Optional[str] = None) -> bool, then a bearer token
+or basic auth as in {"password": {"type": "string"}, "secret": null}; see the desk-lamp and risk-assessment tools."""
+
+
 def scenario_redaction(bench: Bench) -> None:
     server = bench.start()
-    secrets = [*SECRETS, *IN_CONTEXT.values()]
+    own = {"db_password": "hunter5hunter5", "secret": {"value": "hunter6hunter6"}}
+    secrets = [*SECRETS, *IN_CONTEXT.values(), "hunter5hunter5", "hunter6hunter6"]
     text = "before " + " and ".join([*SECRETS, *IN_CONTEXT]) + " after"
     arguments = REPORT | {name: text for name in ("suggestion", "user_goal", "what_i_tried")}
-    arguments |= {"agent_model": SECRETS[2], "session_id": SECRETS[3], "unknown_field": text}
+    arguments |= {"agent_model": SECRETS[2], "session_id": SECRETS[3], "unknown_field": text} | own
     server.call(arguments)
     row = next(iter(bench.sidecar.rows.values()), {})
     suggestion = row.get("suggestion", "")
     kept = suggestion.startswith("before [redacted]") and suggestion.endswith("after")
     bench.check("the rest of the text stays", kept, suggestion)
+    server.call(REPORT | {"suggestion": NO_SECRETS})
+    plain = list(bench.sidecar.rows.values())[-1].get("suggestion")
+    bench.check("a text about credentials stays as it is", plain == NO_SECRETS, plain)
     bench.sidecar.down()
     bench.answered("with nobody listening", server.call(arguments | {"what_i_needed": "spooled"}), "queued")
     until(lambda: unsent(server, "spooled"), 2)
@@ -745,6 +771,45 @@ def scenario_down(bench: Bench) -> None:
     bench.sidecar.up()
     bench.drained()
     bench.stored_once("first", *many)
+
+
+def scenario_crowd(bench: Bench) -> None:
+    """Many at once, and each has to read and write the same file."""
+    bench.sidecar.down()
+    server = bench.start()
+    big = [REPORT | {"what_i_needed": f"big {number}", "suggestion": "s" * 190_000} for number in range(4)]
+    crowd = [REPORT | {"what_i_needed": f"one of many {number}"} for number in range(40)]
+    for arguments in (big, crowd):
+        answers = server.call_many(arguments)
+        lost = [answer for answer in answers if answer.kind != "queued"]
+        bench.check(f"{len(answers)} at once: all say queued", not lost, lost[:3])
+    bench.check("all of them wait in the spool", len(bench.waiting()) == 44, len(bench.waiting()))
+
+
+def scenario_full_stderr(bench: Bench) -> None:
+    """No client has to read the server's stderr, and a pipe that is full takes nothing more."""
+    bench.sidecar.down()
+    server = bench.start(deaf=True)
+    for number in range(3):
+        answer = server.call(REPORT | {"what_i_needed": f"unheard {number}", "suggestion": "s" * 150_000})
+        bench.answered(f"unheard {number}", answer, "queued")
+    listed, seconds = server.wait(server.send("tools/list", {}), 5)
+    bench.check("the server still serves", "result" in listed and seconds < CALL_LIMIT_SECONDS, (listed, seconds))
+    bench.sidecar.up()
+    bench.recover(server)
+    bench.stored_once("unheard 0", "unheard 1", "unheard 2")
+    seconds = server.close()
+    bench.check("log lines that nobody reads don't keep the process alive", seconds < 5, f"{seconds:.1f} s")
+
+
+def scenario_late_sidecar(bench: Bench) -> None:
+    """Servers are often started before Patchwork is."""
+    bench.sidecar.down()
+    server = bench.start()
+    server.tools()
+    time.sleep(2.5)
+    bench.sidecar.up()
+    bench.check("the heartbeat comes when it can", until(lambda: bench.sidecar.heartbeats, DRAIN_SECONDS))
 
 
 def scenario_back_during_the_pause(bench: Bench) -> None:
@@ -789,15 +854,26 @@ def mode(name: str) -> Callable[[Sidecar], None]:
     return prepare
 
 
-def scenario_retry_after(bench: Bench) -> None:
-    server = bench.start()
-    bench.sidecar.mode = "429"
-    bench.answered("429 with Retry-After: 3", server.call(REPORT), "queued")
-    time.sleep(2.5)
-    bench.check("nobody knocks before the time", len(bench.sidecar.posts) == 1, bench.sidecar.posts)
-    bench.sidecar.mode = "ok"
-    bench.drained()
-    bench.stored_once(REPORT["what_i_needed"])
+def retry_after(value: Callable[[], str]) -> Callable[[Bench], None]:
+    """A scenario in which the sidecar asks for a pause of three seconds."""
+
+    def scenario(bench: Bench) -> None:
+        server = bench.start()
+        bench.sidecar.mode = "429"
+        bench.sidecar.retry_after = value
+        bench.answered("429 with Retry-After", server.call(REPORT), "queued")
+        time.sleep(2.5)
+        bench.check("nobody knocks before the time", len(bench.sidecar.posts) == 1, bench.sidecar.posts)
+        bench.sidecar.mode = "ok"
+        bench.drained()
+        bench.stored_once(REPORT["what_i_needed"])
+
+    return scenario
+
+
+def in_three_seconds() -> str:
+    # A date has no fractions: the next whole second, so that it is three at least.
+    return email.utils.formatdate(time.time() + 4, usegmt=True)
 
 
 def scenario_refused(bench: Bench) -> None:
@@ -838,6 +914,20 @@ def scenario_restart(bench: Bench) -> None:
     bench.sidecar.up()
     bench.recover(bench.start())
     bench.stored_once("survivor")
+
+
+def scenario_lost_answer(bench: Bench) -> None:
+    """The sidecar has the report, the drop-in does not know, and its process is killed: the next one asks with the same id."""
+    bench.sidecar.mode = "drop"
+    first = bench.start()
+    bench.answered("an answer that is lost", first.call(REPORT | {"what_i_needed": "known to one side"}), "queued")
+    first.kill()
+    before = len(bench.sidecar.posts)
+    bench.recover(bench.start())
+    row = bench.sidecar.row_with("known to one side") or {}
+    times = len(bench.sidecar.posts_of(str(row.get("id"))))
+    bench.check("the next process sends it again", len(bench.sidecar.posts) > before and times >= 2, times)
+    bench.stored_once("known to one side")
 
 
 def scenario_exit(bench: Bench) -> None:
@@ -907,6 +997,26 @@ def scenario_corrupt_spool(bench: Bench) -> None:
     bench.check("the bad lines are kept aside", b"half a li" in bad, bad)
 
 
+def scenario_link(bench: Bench) -> None:
+    """Somebody else has put a link where the spool belongs, to make this process write into a file of its own."""
+    bench.sidecar.down()
+    server = bench.start()
+    server.call(REPORT)
+    victim = bench.spool.parent / "victim"
+    victim.write_text("mine\n")
+    for file in list(bench.spool.iterdir()):
+        file.unlink()
+        file.symlink_to(victim)
+    answer = server.call(REPORT | {"what_i_needed": "linked"})
+    bench.answered("a link in the place of the spool", answer, "queued", "lost")
+    bench.check("nothing is written through a link", victim.read_text() == "mine\n", victim.read_text()[:100])
+    for file in bench.files():
+        file.unlink()
+        os.mkfifo(file)
+    answer = server.call(REPORT | {"what_i_needed": "piped"})
+    bench.answered("a pipe in the place of the spool", answer, "lost")
+
+
 def scenario_no_spool(bench: Bench) -> None:
     bench.sidecar.down()
     server = bench.start(FEEDBACK_SPOOL_DIR="off")
@@ -932,22 +1042,31 @@ SCENARIOS: dict[str, Callable[[Bench], None]] = {
     "huge report": scenario_huge_report,
     "redaction": scenario_redaction,
     "down": scenario_down,
+    "late sidecar": scenario_late_sidecar,
+    "crowd": scenario_crowd,
+    "full stderr": scenario_full_stderr,
     "down, then a success": scenario_back_during_the_pause,
     "slow to accept": fault("slow to accept", Sidecar.stuck),
     "slow to answer": fault("slow to answer", mode("slow")),
     "trickling answer": fault("trickling answer", mode("trickle")),
+    "trickling head": fault("trickling head", mode("drip")),
+    "broken answer": fault("broken answer", mode("deep"), most=1),
     "connection dropped": fault("connection dropped", mode("drop"), most=2),
     "401": fault("401", mode("401"), most=1),
     "500": fault("500", mode("500"), most=2),
     "another web server": fault("another web server", mode("impostor"), most=1),
-    "429": scenario_retry_after,
+    "429, seconds": retry_after(lambda: "3"),
+    "429, a date": retry_after(in_three_seconds),
+    "redirect": fault("redirect", mode("302"), most=1),
     "422": scenario_refused,
     "413": scenario_too_large,
     "restart": scenario_restart,
+    "lost answer": scenario_lost_answer,
     "exit": scenario_exit,
     "two processes": scenario_two_processes,
     "full spool": scenario_full_spool,
     "corrupt spool": scenario_corrupt_spool,
+    "link": scenario_link,
     "no spool": scenario_no_spool,
     "bad url": scenario_bad_url,
 }

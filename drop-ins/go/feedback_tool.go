@@ -191,10 +191,12 @@ const (
 	longestBackoff    = 5 * time.Minute
 	longestRetryAfter = time.Hour
 	heartbeatDelay    = time.Second
+	heartbeatEvery    = time.Hour
 	answerMaxBytes    = 1 << 20
 	spoolMaxBytes     = 1 << 20
 	spoolMaxLines     = 500
 	lockTime          = 100 * time.Millisecond
+	logLinesWaiting   = 16
 	lockStale         = 5 * time.Second // of the lock that is held for moments
 	drainStale        = time.Minute     // of the lock that is held while sending, and touched before each
 
@@ -254,12 +256,14 @@ func WithLog(log func(line string)) Option { return func(s *settings) { s.log = 
 const space = `[\s\v\x{85}\pZ]`
 
 var (
-	pemKey   = regexp.MustCompile(`(?s)-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,30}PRIVATE KEY-----|\z)`)
-	dashKey  = regexp.MustCompile(`(^|[^\w-])(?:sk-[\w-]{16,}|eyJ[\w-]{4,}\.[\w-]{4,}(?:\.[\w-]*)?)`)
-	wordKey  = regexp.MustCompile(`(^|\W)(?:gh[oprsu]_[\w.-]{16,}|github_pat_\w{16,}|(?:AKIA|ASIA)[0-9A-Z]{16}|xox[abeprs]-[\w-]{8,})`)
-	bearer   = regexp.MustCompile(`(?i)\b(bearer)` + space + `{1,5}([\w.~+/=-]{6,})`)
+	pemKey  = regexp.MustCompile(`(?s)-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,30}PRIVATE KEY-----|\z)`)
+	dashKey = regexp.MustCompile(`(^|[^\w-])(?:sk-[\w-]{16,}|eyJ[\w-]{4,}\.[\w-]{4,}(?:\.[\w-]*)?)`)
+	wordKey = regexp.MustCompile(`(^|\W)(?:gh[oprsu]_[\w.-]{16,}|github_pat_\w{16,}|(?:AKIA|ASIA)[0-9A-Z]{16}|xox[abeprs]-[\w-]{8,}` +
+		`|[rs]k_(?:live|test)_\w{16,}|(?:AIza|glpat-|ya29\.)[\w-]{20,}|(?:npm|hf)_\w{30,})`)
+	bearer   = regexp.MustCompile(`(?i)\b(bearer|authorization["']?` + space + `{0,5}[=:]` + space + `{0,5}["']?(?:basic|token))` + space + `{1,5}([\w.~+/=-]{6,})`)
 	assigned = regexp.MustCompile(`(?i)(?:passw(?:or)?d|passphrase|secret|api[_-]?key|access[_-]?key|secret[_-]?key|private[_-]?key` +
-		`|(?:access|auth|refresh|bearer)[_-]?token)["']?` + space + `{0,5}[=:]` + space + `{0,5}`)
+		`|(?:access|auth|refresh|bearer)[_-]?token)` +
+		`\\{0,3}["']?` + space + `{0,5}[=:]` + space + `{0,5}\\{0,3}`) // the backslashes of JSON inside of a JSON string
 	typeName    = regexp.MustCompile(`(?i)^["']?(?:str|string|int|integer|bool|boolean|number|float|any|object|optional|required|none|null|list|array|text|bytes|secretstr)\b`)
 	urlPassword = regexp.MustCompile(`(://[^\s/:@]{1,100}):[^\s/@]{1,200}@`)
 )
@@ -490,7 +494,11 @@ func buildPayload(arguments any, serverName, sdk string, facts Facts) map[string
 	}
 	slices.Sort(unknown)
 	for _, name := range unknown[:min(len(unknown), unknownFieldsMax)] {
-		set(cutChars(plain(name, shortReadBytes), 100), short(words[name]))
+		value := short(words[name])
+		if assigned := name + "=0"; redact(assigned) != assigned {
+			value = "[redacted]" // its name says what it is
+		}
+		set(cutChars(plain(name, shortReadBytes), 100), value)
 	}
 
 	// One id per report, the same in every retry: the sidecar stores it once.
@@ -749,6 +757,7 @@ func newSpool(serverName string) spool {
 
 var errNoSpool = errors.New("the spool is switched off")
 
+// file is the path of a file that is there, or can be made: a link or a pipe in its place is no spool.
 func (s spool) file(suffix string) (string, error) {
 	directory := strings.TrimSpace(os.Getenv("FEEDBACK_SPOOL_DIR"))
 	if strings.EqualFold(directory, "off") {
@@ -765,7 +774,11 @@ func (s spool) file(suffix string) (string, error) {
 		}
 		directory = filepath.Join(state, "patchwork", "spool")
 	}
-	return filepath.Join(directory, s.name+suffix), nil
+	path := filepath.Join(directory, s.name+suffix)
+	if there, err := os.Lstat(path); suffix != "" && err == nil && (!there.Mode().IsRegular() || there.Size() > 2*spoolMaxBytes) {
+		return "", fmt.Errorf("%s is not a spool file", path)
+	}
+	return path, nil
 }
 
 // locked runs work under the lock; false when the lock could not be had in time.
@@ -774,7 +787,11 @@ func (s spool) locked(limit time.Duration, work func(path string) error) (bool, 
 	if err != nil {
 		return false, err
 	}
-	lock := newLock(strings.TrimSuffix(path, ".jsonl")+".lockfile", lockStale)
+	lockPath, err := s.file(".lockfile")
+	if err != nil {
+		return false, err
+	}
+	lock := newLock(lockPath, lockStale)
 	giveUp := time.Now().Add(limit)
 	for {
 		held, err := lock.take()
@@ -806,7 +823,7 @@ func (s spool) draining() (lockFile, bool, error) {
 var errFull = errors.New("the spool is full")
 
 // add keeps a report; it returns the reason why not, if not.
-func (s spool) add(reason string, payload json.RawMessage) string {
+func (s spool) add(reason string, payload json.RawMessage, limit time.Duration) string {
 	line, err := json.Marshal(entry{reason, payload, time.Now().UTC().Format("2006-01-02T15:04:05-07:00")})
 	if err != nil {
 		return "no_spool"
@@ -815,7 +832,7 @@ func (s spool) add(reason string, payload json.RawMessage) string {
 	if err != nil || os.MkdirAll(filepath.Dir(path), 0o700) != nil {
 		return "no_spool"
 	}
-	held, err := s.locked(lockTime, func(path string) error {
+	held, err := s.locked(limit, func(path string) error {
 		before, err := os.ReadFile(path)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
@@ -878,7 +895,10 @@ func (s spool) settle(line []byte, sent bool) error {
 		if len(rest) == 0 {
 			return os.Remove(path)
 		}
-		temporary := path + ".tmp"
+		temporary, err := s.file(".jsonl.tmp")
+		if err != nil {
+			return err
+		}
 		if err := os.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
@@ -935,15 +955,24 @@ type reporter struct {
 	serverName, sdk string
 	settings        settings
 	spool           spool
-	heartbeatOnce   sync.Once
 	wake            chan struct{} // holds one: a second success changes nothing
 
 	mu        sync.Mutex
 	working   bool
-	notBefore time.Time // what the last Retry-After asked for
+	notBefore time.Time       // what the last Retry-After asked for
+	names     func() []string // of the server registered last
 }
 
+// logging counts the lines that wait for stderr, or for a logger of the author's own.
+var logging atomic.Int32
+
+// log drops the line where too many wait: no client has to read a server's stderr.
 func (r *reporter) log(line string) {
+	defer logging.Add(-1)
+	if logging.Add(1) > logLinesWaiting {
+		return
+	}
+	defer func() { _ = recover() }() // a logger that fails is not the agent's trouble
 	if r.settings.log != nil {
 		r.settings.log(line)
 		return
@@ -1019,7 +1048,8 @@ func (r *reporter) deliver(body json.RawMessage, id string, deadline time.Time) 
 	case reply.status == 413:
 		return outcome{lost("it is too large for the sidecar"), reply.reason, body}
 	}
-	if notKept := r.spool.add(reply.reason, body); notKept != "" {
+	// Others may be at it too: what is left of the time is well spent.
+	if notKept := r.spool.add(reply.reason, body, max(time.Until(deadline), lockTime)); notKept != "" {
 		return outcome{lost(reply.reason + ", " + notKept), reply.reason + "," + notKept, body}
 	}
 	r.waitAtLeast(reply.retryAfter)
@@ -1140,29 +1170,51 @@ func (r *reporter) drain() (reply, error) {
 	return reply{}, nil
 }
 
-// heartbeatLater tells the sidecar that this server is there: once, a moment later and in the background.
+// heartbeatLater tells the sidecar that this server is there, a moment later, in the background, and
+// now and then again.
 func (r *reporter) heartbeatLater(names func() []string) {
-	r.heartbeatOnce.Do(func() {
-		// Servers usually go on registering tools after this line of their code.
-		time.AfterFunc(heartbeatDelay, func() {
-			defer func() { _ = recover() }() // best effort, and the author's own code may be at fault
-			r.startWorker(false)             // for what an earlier process left behind
-			r.heartbeat(toolNames(names()))
-		})
-	})
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.names == nil { // servers that are made for each session share one heart
+		go r.beat()
+	}
+	r.names = names
 }
 
-func (r *reporter) heartbeat(names []string) {
-	beat := map[string]any{
+func (r *reporter) beat() {
+	// Servers usually go on registering tools after this line of their code.
+	time.Sleep(heartbeatDelay)
+	backoff := firstBackoff
+	for {
+		// The sidecar may be started after the server; and one that was heard is missed when it falls silent.
+		pause, next := backoff, min(backoff*2, heartbeatEvery)
+		if r.heartbeat() {
+			pause, next = heartbeatEvery, firstBackoff
+		}
+		backoff = next
+		time.Sleep(time.Duration(float64(pause) * (0.5 + mathrand.Float64()/2)))
+	}
+}
+
+func (r *reporter) heartbeat() (heard bool) {
+	defer func() { _ = recover() }() // best effort, and the author's own code may be at fault
+	r.startWorker(false)             // for what an earlier process left behind
+	r.mu.Lock()
+	list := r.names
+	r.mu.Unlock()
+	names := toolNames(list())
+	body, err := json.Marshal(map[string]any{
 		"server_slug": r.serverName,
 		"tool_count":  len(names),
 		"tool_names":  names,
 		"drop_in":     "go/" + version,
 		"sdk":         r.sdk,
+	})
+	if err != nil {
+		return false
 	}
-	if body, err := json.Marshal(beat); err == nil {
-		r.post("/api/v1/heartbeat/", body, backgroundTime, "")
-	}
+	status := r.post("/api/v1/heartbeat/", body, backgroundTime, "").status
+	return status == 200 || status == 201
 }
 
 var (

@@ -24,7 +24,8 @@ never writes to stdout. A report that cannot be delivered waits in a small file 
 later under the same id; the answer to the agent says which of these happened.
 
 Needs Python 3.10 and nothing but the standard library. Log lines go to stderr through the logger
-`patchworkmcp`; give that logger a handler of your own before importing to send them elsewhere.
+`patchworkmcp`; give that logger a handler of your own before importing to send them elsewhere (one
+that does not block: code without an event loop logs before it answers).
 """
 
 from __future__ import annotations
@@ -38,10 +39,13 @@ import itertools
 import json
 import logging
 import os
+import queue
 import random
 import re
 import socket
 import ssl
+import stat
+import sys
 import threading
 import time
 import uuid
@@ -161,11 +165,15 @@ BACKGROUND_SECONDS = 10.0
 BACKOFF_SECONDS = (1.0, 300.0)  # first pause, longest pause
 RETRY_AFTER_MAX_SECONDS = 3600.0
 HEARTBEAT_DELAY_SECONDS = 1.0
+HEARTBEAT_SECONDS = 3600.0
 LIST_TOOLS_SECONDS = 0.2
 ANSWER_MAX_BYTES = 1 << 20
 SPOOL_MAX_BYTES = 1 << 20
 SPOOL_MAX_LINES = 500
 LOCK_SECONDS = 0.1
+LOG_LINES_WAITING = 16
+LOG_CHUNK_BYTES = 1 << 14
+LOG_EXIT_SECONDS = 0.5
 
 LONG_FIELDS = ("what_i_needed", "what_i_tried", "suggestion", "user_goal")
 SHORT_FIELDS = ("gap_type", "resolution", "agent_model", "session_id", "client_type", "client_version")
@@ -182,11 +190,70 @@ CUT_MARK = "…[cut]"
 # On stdio one process serves one conversation, so the process can stand in for the session.
 _PROCESS_SESSION = str(uuid.uuid4())
 
+
+
+def _unread(fd: int) -> int:
+    """How many bytes lie in a pipe; 0 for anything else."""
+    try:
+        import fcntl
+        import termios
+
+        return int.from_bytes(fcntl.ioctl(fd, termios.FIONREAD, b"\0\0\0\0"), sys.byteorder)
+    except (ImportError, OSError):
+        return 0
+
+
+class _Stderr(logging.Handler):
+    """Writes to stderr without ever waiting for it: no client has to read that pipe.
+
+    A thread writes to the file descriptor, because whoever waits inside of `sys.stderr` or of a
+    `StreamHandler` holds a lock that other threads, and the end of the process, need too. It
+    never fills the pipe, because the SDKs log there too, from their event loop. What comes while
+    too many lines wait is dropped.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._waiting: queue.Queue[bytes] = queue.Queue(LOG_LINES_WAITING)
+        self._writer: threading.Thread | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._waiting.put_nowait(f"{self.format(record)}\n".encode(errors="replace"))
+            if self._writer is None or not self._writer.is_alive():  # none yet, or a fork has left it behind
+                self._writer = threading.Thread(target=self._write, name="patchwork-log", daemon=True)
+                self._writer.start()
+        except (queue.Full, RuntimeError):  # RuntimeError: no more threads
+            pass
+
+    def _write(self) -> None:
+        while True:
+            data = self._waiting.get()
+            try:
+                fd = sys.stderr.fileno()
+                while data:
+                    if _unread(fd) > LOG_CHUNK_BYTES:
+                        time.sleep(0.02)
+                    else:
+                        data = data[os.write(fd, data[:LOG_CHUNK_BYTES]) :]
+            except (AttributeError, OSError, ValueError):  # stderr is closed, or something that is no file
+                with contextlib.suppress(Exception):
+                    sys.stderr.write(data.decode())
+            finally:
+                self._waiting.task_done()
+
+    def flush(self) -> None:
+        """Gives the writer a moment; `logging` calls this at exit."""
+        give_up = time.monotonic() + LOG_EXIT_SECONDS
+        while self._waiting.unfinished_tasks and time.monotonic() < give_up:
+            time.sleep(0.005)
+
+
 _log = logging.getLogger("patchworkmcp")
 if not _log.handlers:
-    # A handler of its own, because some SDKs put a handler on the root logger that wraps long
-    # lines, and a wrapped PATCHWORKMCP_UNSENT_FEEDBACK line cannot be replayed.
-    _log.addHandler(logging.StreamHandler())
+    # A handler of its own, also because some SDKs put a handler on the root logger that wraps
+    # long lines, and a wrapped PATCHWORKMCP_UNSENT_FEEDBACK line cannot be replayed.
+    _log.addHandler(_Stderr())
     _log.propagate = False
 
 
@@ -214,16 +281,23 @@ _SECRET = re.compile(
     | (?<!\w)github_pat_\w{16,}
     | (?<!\w)(?:AKIA|ASIA)[0-9A-Z]{16}
     | (?<!\w)xox[abeprs]-[\w-]{8,}
+    | (?<!\w)[rs]k_(?:live|test)_\w{16,}
+    | (?<!\w)(?:AIza|glpat-|ya29\.)[\w-]{20,}
+    | (?<!\w)(?:npm|hf)_\w{30,}
     | (?<![\w-])eyJ[\w-]{4,}\.[\w-]{4,}(?:\.[\w-]*)?
     """,
     re.VERBOSE | re.DOTALL,
 )
-_BEARER = re.compile(r"\b(bearer)\s{1,5}(?=[^\s\d]{0,200}\d|\S{20})[\w.~+/=-]{6,}", re.IGNORECASE)
+_BEARER = re.compile(
+    r"\b(bearer|authorization[\"']?\s{0,5}[=:]\s{0,5}[\"']?(?:basic|token))\s{1,5}"
+    r"(?=[^\s\d]{0,200}\d|\S{20})[\w.~+/=-]{6,}",
+    re.IGNORECASE,
+)
 # `password=hunter2` goes, `login(password: str)` stays: suggestions are often tool signatures.
 _ASSIGNED = re.compile(
     r"""(passw(?:or)?d|passphrase|secret|api[_-]?key|access[_-]?key|secret[_-]?key|private[_-]?key
         |(?:access|auth|refresh|bearer)[_-]?token)
-        (["']?\s{0,5}[=:]\s{0,5})
+        (\\{0,3}["']?\s{0,5}[=:]\s{0,5}\\{0,3})  # the backslashes of JSON inside of a JSON string
         (?!["']?(?:str|string|int|integer|bool|boolean|number|float|any|object|optional|required|none|null
             |list|array|text|bytes|secretstr)\b)
         (?!\[redacted\])
@@ -235,7 +309,10 @@ _UNSAFE = re.compile("[\x00\ud800-\udfff]")
 
 
 # What a text must hold for a pattern to match at all: looking for a word is a hundred times faster than the pattern.
-_SECRET_SIGNS = ("-----BEGIN ", "sk-", "gho_", "ghp_", "ghr_", "ghs_", "ghu_", "github_pat_", "AKIA", "ASIA", "xox", "eyJ")
+_SECRET_SIGNS = (
+    *("-----BEGIN ", "sk-", "gho_", "ghp_", "ghr_", "ghs_", "ghu_", "github_pat_", "AKIA", "ASIA", "xox", "eyJ"),
+    *("rk_", "sk_", "AIza", "glpat-", "ya29.", "npm_", "hf_"),
+)
 _ASSIGNED_SIGNS = ("pass", "secret", "key", "token")
 
 
@@ -244,7 +321,7 @@ def _redact(text: str) -> str:
     folded = text.casefold()  # folds more than the patterns do, so it misses nothing that they would match
     if any(sign in text for sign in _SECRET_SIGNS):
         text = _SECRET.sub("[redacted]", text)
-    if "bearer" in folded:
+    if "bearer" in folded or "authorization" in folded:
         text = _BEARER.sub(r"\1 [redacted]", text)
     if any(sign in folded for sign in _ASSIGNED_SIGNS):
         text = _ASSIGNED.sub(r"\1\2[redacted]", text)
@@ -302,7 +379,8 @@ def _build_payload(arguments: Any, server_name: str, sdk: str, facts: Facts) -> 
 
     unknown = [name for name in said if name not in payload and name not in OWN_FIELDS]
     for name in unknown[:UNKNOWN_FIELDS_MAX]:
-        payload[_short(name, 100)] = _short(said[name])
+        assigned = f"{name[-100:]}=0"  # a value whose name says what it is
+        payload[_short(name, 100)] = _short(said[name]) if _redact(assigned) == assigned else "[redacted]"
 
     payload = {name: value for name, value in payload.items() if value}
     # One id per report, the same in every retry: the sidecar stores it once.
@@ -407,7 +485,10 @@ def _post(url: str, path: str, body: bytes, headers: dict[str, str], seconds: fl
                 sock.close()
 
     thread = threading.Thread(target=work, name="patchwork-post", daemon=True)
-    thread.start()
+    try:
+        thread.start()
+    except RuntimeError:
+        return Reply(reason="no_thread")
     thread.join(max(0.0, deadline - time.monotonic()))
     if replies:
         return replies[0]
@@ -446,7 +527,7 @@ def _exchange(
         raw = response.read(ANSWER_MAX_BYTES)
     try:
         data = json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):
         data = None
     reply = Reply(response.status, data, f"status_{response.status}", _retry_after(response.getheader("Retry-After")))
     if reply.status in (200, 201) and not reply.stored:
@@ -492,10 +573,18 @@ class Spool:
         return Path(state) / "patchwork" / "spool"
 
     def _file(self, suffix: str) -> Path:
+        """The path of a file that is there, or can be made: a link or a pipe in its place is no spool."""
         directory = self._directory()
         if directory is None:
             raise OSError("the spool is switched off")
-        return directory / f"{self._name}{suffix}"
+        path = directory / f"{self._name}{suffix}"
+        try:
+            there = path.lstat()
+        except FileNotFoundError:
+            return path
+        if not stat.S_ISREG(there.st_mode) or there.st_size > 2 * SPOOL_MAX_BYTES:
+            raise OSError(f"{path} is not a spool file")
+        return path
 
     @contextlib.contextmanager
     def _locked(self, suffix: str, seconds: float) -> Iterator[bool]:
@@ -522,12 +611,12 @@ class Spool:
     def draining(self) -> contextlib.AbstractContextManager[bool]:
         return self._locked(".drain", 0)
 
-    def add(self, reason: str, payload: dict[str, Any]) -> str | None:
+    def add(self, reason: str, payload: dict[str, Any], seconds: float = LOCK_SECONDS) -> str | None:
         """Keeps a report; the reason why not, if not."""
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
         line = _one_line({"reason": reason, "payload": payload, "queued_at": now})
         try:
-            with self._locked(".lock", LOCK_SECONDS) as held:
+            with self._locked(".lock", seconds) as held:
                 if not held:
                     return "spool_busy"
                 path = self._file(".jsonl")
@@ -616,6 +705,7 @@ class Reporter:
     _wake: threading.Event = field(default_factory=threading.Event, init=False)
     _worker: threading.Thread | None = field(default=None, init=False)
     _not_before: float = field(default=0.0, init=False)  # what the last Retry-After asked for
+    _names: Callable[[], list[str]] | None = field(default=None, init=False)  # of the server registered last
 
     def __post_init__(self) -> None:
         self._spool = Spool(self.server_name)
@@ -627,8 +717,8 @@ class Reporter:
         """
         try:
             loop = asyncio.get_running_loop()
-        except RuntimeError:  # another async library: better a short wait than no report
-            return self.report_sync(arguments, facts)
+        except RuntimeError:
+            return await self._report_elsewhere(arguments, facts)
         answer: asyncio.Future[str] = loop.create_future()
 
         def finish(text: str) -> None:
@@ -642,8 +732,19 @@ class Reporter:
             # After the answer, because a full stderr pipe would make it wait.
             outcome.log()
 
-        threading.Thread(target=work, name="patchwork-report", daemon=True).start()
+        try:
+            threading.Thread(target=work, name="patchwork-report", daemon=True).start()
+        except RuntimeError:  # no more threads: the report can still be kept
+            return self.report_sync(arguments, facts)
         return await answer
+
+    async def _report_elsewhere(self, arguments: Any, facts: Facts) -> str:
+        """The same under trio, which the SDKs run on through anyio."""
+        try:
+            from anyio import to_thread
+        except ImportError:  # another async library: better a short wait than no report
+            return self.report_sync(arguments, facts)
+        return await to_thread.run_sync(self.report_sync, arguments, facts, abandon_on_cancel=True)
 
     def report_sync(self, arguments: Any, facts: Facts) -> str:
         outcome = self._attempt(arguments, facts)
@@ -683,7 +784,8 @@ class Reporter:
             return Outcome(answers["refused"].replace("{reason}", reply.detail))
         if reply.too_large:
             return _lost("it is too large for the sidecar", (reply.reason, payload))
-        not_kept = self._spool.add(reply.reason, payload)
+        # Others may be at it too: what is left of the time is well spent.
+        not_kept = self._spool.add(reply.reason, payload, max(deadline - time.monotonic(), LOCK_SECONDS))
         if not_kept:
             return _lost(f"{reply.reason}, {not_kept}", (f"{reply.reason},{not_kept}", payload))
         self._not_before = time.monotonic() + (reply.retry_after or 0.0)
@@ -714,8 +816,10 @@ class Reporter:
                 self._wake.set()
             # `is_alive` also notices a fork, which threads don't survive.
             if self._worker is None or not self._worker.is_alive():
-                self._worker = threading.Thread(target=self._work, name="patchwork-spool", daemon=True)
-                self._worker.start()
+                worker = threading.Thread(target=self._work, name="patchwork-spool", daemon=True)
+                with contextlib.suppress(RuntimeError):  # no more threads: the next call tries again
+                    worker.start()
+                    self._worker = worker
 
     def _work(self) -> None:
         pause, longest = BACKOFF_SECONDS
@@ -748,7 +852,8 @@ class Reporter:
                     payload = json.loads(line)["payload"]
                     if not isinstance(payload, dict):
                         raise TypeError
-                except (ValueError, KeyError, TypeError):
+                    _one_line(payload)
+                except (ValueError, KeyError, TypeError, RecursionError):
                     self._spool.set_aside(line)
                     continue
                 reply = self._send(payload, BACKGROUND_SECONDS)
@@ -762,22 +867,32 @@ class Reporter:
         return None
 
     def heartbeat_later(self, tool_names: Callable[[], list[str]]) -> None:
-        """Tells the sidecar that this server is there, a moment later and in the background."""
+        """Tells the sidecar that this server is there, a moment later, in the background, and now and then again."""
+        with self._lock:
+            beating, self._names = self._names is not None, tool_names
+        if beating:
+            return  # servers that are made for each session share one heart
+        with contextlib.suppress(RuntimeError):  # no more threads
+            threading.Thread(target=self._beat, name="patchwork-heartbeat", daemon=True).start()
 
-        def work() -> None:
-            # Servers usually go on registering tools after this line of their code.
-            time.sleep(HEARTBEAT_DELAY_SECONDS)
+    def _beat(self) -> None:
+        # Servers usually go on registering tools after this line of their code.
+        time.sleep(HEARTBEAT_DELAY_SECONDS)
+        backoff = BACKOFF_SECONDS[0]
+        while True:
             try:
-                self.heartbeat(tool_names())
+                heard = self.heartbeat(self._names() if self._names else [])
             except Exception:  # best effort, and the author's own code may be at fault
                 _log.debug("no heartbeat", exc_info=True)
+                heard = False
+            # The sidecar may be started after the server; and one that was heard is missed when it falls silent.
+            time.sleep((HEARTBEAT_SECONDS if heard else backoff) * random.uniform(0.5, 1.0))
+            backoff = BACKOFF_SECONDS[0] if heard else min(backoff * 2, HEARTBEAT_SECONDS)
 
-        threading.Thread(target=work, name="patchwork-heartbeat", daemon=True).start()
-
-    def heartbeat(self, names: list[str]) -> None:
+    def heartbeat(self, names: list[str]) -> bool:
         self._start_worker()  # for what an earlier process left behind
         names = _tool_names(names)
-        self._post(
+        reply = self._post(
             "/api/v1/heartbeat/",
             {
                 "server_slug": self.server_name,
@@ -788,6 +903,7 @@ class Reporter:
             },
             BACKGROUND_SECONDS,
         )
+        return reply.status in (200, 201)
 
 
 _sending: dict[str, tuple[Spool, dict[str, Any]]] = {}
@@ -807,6 +923,11 @@ def _keep_what_is_in_flight() -> None:
     """A client may close the server while a report is on its way; the next process sends it."""
     for spool, payload in list(_sending.values()):
         spool.add("exit", payload)
+
+
+if hasattr(os, "register_at_fork"):
+    # A worker of a web server is a fork: what its parent was sending is its parent's.
+    os.register_at_fork(after_in_child=lambda: _sending.clear())
 
 
 _reporters: dict[tuple[str, str | None, str | None, str], Reporter] = {}
@@ -898,9 +1019,14 @@ def register_feedback_tool(
         raise TypeError(f"{type(server).__qualname__} is not a known server: call send_feedback in its tool handler")
     if getattr(server, "_patchwork_feedback", False):
         return
+    sdk = f"{package} {_version(package)}"
+    try:
+        add(server, _reporter(server_name, url, api_key, sdk))
+        _add_instructions(server)
+    except (AttributeError, ImportError, TypeError) as error:
+        # The drop-in reaches into parts of the SDKs that may move.
+        raise TypeError(f"this drop-in does not know {sdk}: get a newer one, or call send_feedback yourself") from error
     server._patchwork_feedback = True
-    add(server, _reporter(server_name, url, api_key, f"{package} {_version(package)}"))
-    _add_instructions(server)
 
 
 def _version(package: str) -> str:

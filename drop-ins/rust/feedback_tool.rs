@@ -45,6 +45,7 @@ use std::io::{self, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError, mpsc};
 use std::task::{Context, Poll, Waker};
 use std::thread;
@@ -164,11 +165,13 @@ const FIRST_BACKOFF: Duration = Duration::from_secs(1);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(300);
 const LONGEST_RETRY_AFTER: f64 = 3600.0;
 const HEARTBEAT_DELAY: Duration = Duration::from_secs(1);
+const HEARTBEAT_EVERY: Duration = Duration::from_secs(3600);
 const FLUSH_TIME: Duration = Duration::from_secs(2);
 const ANSWER_MAX_BYTES: u64 = 1 << 20;
 const SPOOL_MAX_BYTES: usize = 1 << 20;
 const SPOOL_MAX_LINES: usize = 500;
 const LOCK_TIME: Duration = Duration::from_millis(100);
+const LOG_LINES_WAITING: usize = 16;
 
 const LONG_FIELDS: [&str; 4] = ["what_i_needed", "what_i_tried", "suggestion", "user_goal"];
 const SHORT_FIELDS: [&str; 6] =
@@ -228,14 +231,16 @@ static SHAPES: LazyLock<Option<Shapes>> = LazyLock::new(|| {
     const PEM: &str = r"(?s)-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,30}PRIVATE KEY-----|\z)";
     const DASH: &str =
         r"(^|[^0-9A-Za-z_-])(?:sk-[0-9A-Za-z_-]{16,}|eyJ[0-9A-Za-z_-]{4,}\.[0-9A-Za-z_-]{4,}(?:\.[0-9A-Za-z_-]*)?)";
-    const WORD: &str = r"(^|[^0-9A-Za-z_])(?:gh[oprsu]_[0-9A-Za-z_.-]{16,}|github_pat_[0-9A-Za-z_]{16,}|(?:AKIA|ASIA)[0-9A-Z]{16}|xox[abeprs]-[0-9A-Za-z_-]{8,})";
-    const ASSIGNED: &str = r#"(?i)(?:passw(?:or)?d|passphrase|secret|api[_-]?key|access[_-]?key|secret[_-]?key|private[_-]?key|(?:access|auth|refresh|bearer)[_-]?token)["']?\s{0,5}[=:]\s{0,5}"#;
+    const WORD: &str = r"(^|[^0-9A-Za-z_])(?:gh[oprsu]_[0-9A-Za-z_.-]{16,}|github_pat_[0-9A-Za-z_]{16,}|(?:AKIA|ASIA)[0-9A-Z]{16}|xox[abeprs]-[0-9A-Za-z_-]{8,}|[rs]k_(?:live|test)_[0-9A-Za-z_]{16,}|(?:AIza|glpat-|ya29\.)[0-9A-Za-z_-]{20,}|(?:npm|hf)_[0-9A-Za-z_]{30,})";
+    const BEARER: &str = r#"(?i)\b(bearer|authorization["']?\s{0,5}[=:]\s{0,5}["']?(?:basic|token))\s{1,5}([0-9A-Za-z_.~+/=-]{6,})"#;
+    // The backslashes are those of JSON inside of a JSON string.
+    const ASSIGNED: &str = r#"(?i)(?:passw(?:or)?d|passphrase|secret|api[_-]?key|access[_-]?key|secret[_-]?key|private[_-]?key|(?:access|auth|refresh|bearer)[_-]?token)\\{0,3}["']?\s{0,5}[=:]\s{0,5}\\{0,3}"#;
     const TYPE: &str = r#"(?i)^["']?(?:str|string|int|integer|bool|boolean|number|float|any|object|optional|required|none|null|list|array|text|bytes|secretstr)\b"#;
     Some(Shapes {
         pem_key: Regex::new(PEM).ok()?,
         dash_key: Regex::new(DASH).ok()?,
         word_key: Regex::new(WORD).ok()?,
-        bearer: Regex::new(r"(?i)\b(bearer)\s{1,5}([0-9A-Za-z_.~+/=-]{6,})").ok()?,
+        bearer: Regex::new(BEARER).ok()?,
         assigned: Regex::new(ASSIGNED).ok()?,
         type_name: Regex::new(TYPE).ok()?,
         url_password: Regex::new(r"(://[^\s/:@]{1,100}):[^\s/@]{1,200}@").ok()?,
@@ -397,7 +402,9 @@ fn build_payload(said: &Map<String, Value>, server_name: &str, sdk: &str, facts:
             || name == "tools_available"
     };
     for (name, value) in said.iter().filter(|(name, _)| !is_known(name)).take(UNKNOWN_FIELDS_MAX) {
-        set(&cut_chars(&short_text(name), 100), short(value));
+        let assigned = format!("{name}=0"); // a value whose name says what it is
+        let value = if redact(&assigned) == assigned { short(value) } else { "[redacted]".to_owned() };
+        set(&cut_chars(&short_text(name), 100), value);
     }
 
     let names = match facts.tools_available.is_empty() {
@@ -614,6 +621,7 @@ impl Spool {
         Self { name: if safe.is_empty() { "unknown".to_owned() } else { safe } }
     }
 
+    /// The path of a file that is there, or can be made: a link or a pipe in its place is no spool.
     fn file(&self, suffix: &str) -> io::Result<PathBuf> {
         let configured = std::env::var("FEEDBACK_SPOOL_DIR").unwrap_or_default();
         let directory = match configured.trim() {
@@ -626,7 +634,13 @@ impl Spool {
             }
             set => PathBuf::from(set),
         };
-        Ok(directory.join(format!("{}{suffix}", self.name)))
+        let path = directory.join(format!("{}{suffix}", self.name));
+        match fs::symlink_metadata(&path) {
+            Ok(there) if !there.is_file() || there.len() > 2 * SPOOL_MAX_BYTES as u64 => {
+                Err(io::Error::other(format!("{} is not a spool file", path.display())))
+            }
+            _ => Ok(path),
+        }
     }
 
     /// The lock in a file of its own, which its holder keeps open; none when it could not be had in time.
@@ -646,10 +660,10 @@ impl Spool {
     }
 
     /// Keeps a report; the reason why not, if not.
-    fn add(&self, reason: &str, payload: &Map<String, Value>) -> Option<&'static str> {
+    fn add(&self, reason: &str, payload: &Map<String, Value>, limit: Duration) -> Option<&'static str> {
         let line = json!({"reason": reason, "payload": payload, "queued_at": now_text()}).to_string();
         let append_line = || {
-            let Some(_lock) = self.lock(".lock", LOCK_TIME)? else { return Ok(Some("spool_busy")) };
+            let Some(_lock) = self.lock(".lock", limit)? else { return Ok(Some("spool_busy")) };
             let path = self.file(".jsonl")?;
             let before = if path.exists() { fs::read(&path)? } else { Vec::new() };
             // A writer may have died in the middle of a line.
@@ -762,16 +776,21 @@ struct Reporter {
 struct State {
     working: bool,
     woken: bool,
-    heartbeat_sent: bool,
+    names: Option<Vec<String>>, // of the server registered last
     not_before: Option<Instant>, // what the last Retry-After asked for
 }
 
 impl Reporter {
+    /// Drops the line where too many wait: no client has to read a server's stderr.
     fn log(&self, line: &str) {
-        match &self.options.log {
-            Some(log) => log(line),
-            None => drop(writeln!(io::stderr(), "{line}")), // there is nowhere else to say that stderr is closed
+        if LOGGING.fetch_add(1, Ordering::Relaxed) < LOG_LINES_WAITING {
+            let write = || match &self.options.log {
+                Some(log) => log(line),
+                None => drop(writeln!(io::stderr(), "{line}")), // there is nowhere else to say that stderr is closed
+            };
+            drop(catch_unwind(AssertUnwindSafe(write))); // a logger that fails is not the agent's trouble
         }
+        LOGGING.fetch_sub(1, Ordering::Relaxed);
     }
 
     fn log_unsent(&self, reason: &str, payload: &Map<String, Value>) {
@@ -801,10 +820,16 @@ impl Reporter {
     }
 
     fn report_sync(self: &Arc<Self>, said: &Map<String, Value>, facts: &Facts) -> String {
-        let _flight = Flight::begin();
+        let flight = Flight::begin();
         let outcome = self.attempt(said, facts);
         if let Some((reason, payload)) = outcome.unsent {
-            self.log_unsent(&reason, &payload);
+            // In a thread of its own, because a full stderr pipe would make the answer wait.
+            let reporter = Arc::clone(self);
+            let work = move || {
+                reporter.log_unsent(&reason, &payload);
+                drop(flight);
+            };
+            drop(thread::Builder::new().name("patchwork-log".to_owned()).spawn(work));
         }
         outcome.answer
     }
@@ -848,7 +873,9 @@ impl Reporter {
         if reply.status == 413 {
             return lost("it is too large for the sidecar", Some((reason, payload)));
         }
-        if let Some(not_kept) = self.spool.add(&reason, &payload) {
+        // Others may be at it too: what is left of the time is well spent.
+        let limit = deadline.saturating_duration_since(Instant::now()).max(LOCK_TIME);
+        if let Some(not_kept) = self.spool.add(&reason, &payload, limit) {
             return lost(&format!("{reason}, {not_kept}"), Some((format!("{reason},{not_kept}"), payload)));
         }
         self.wait_at_least(reply.retry_after);
@@ -929,9 +956,7 @@ impl Reporter {
 
     /// Waits for about `pause`; true when something was delivered meanwhile.
     fn sleep(&self, pause: Duration) -> bool {
-        // Half to full length, so that the servers of a machine don't knock in step.
-        let part = 0.5 + (uuid::Uuid::new_v4().as_u128() % 1000) as f64 / 2000.0;
-        let end = Instant::now() + pause.mul_f64(part);
+        let end = Instant::now() + jittered(pause);
         let mut state = self.state();
         let end = state.not_before.map_or(end, |not_before| end.max(not_before));
         while !state.woken {
@@ -969,27 +994,46 @@ impl Reporter {
         Ok(Duration::ZERO)
     }
 
-    /// Tells the sidecar that this server is there: once, a moment later and in the background.
+    /// Tells the sidecar that this server is there, a moment later, in the background, and now and then again.
     fn heartbeat_later(self: &Arc<Self>, names: Vec<String>) {
-        if std::mem::replace(&mut self.state().heartbeat_sent, true) {
-            return;
+        if self.state().names.replace(names).is_some() {
+            return; // servers that are made for each session share one heart
         }
         let reporter = Arc::clone(self);
-        let work = move || {
-            thread::sleep(HEARTBEAT_DELAY);
-            reporter.start_worker(false); // for what an earlier process left behind
-            let names = tool_names(&json!(names));
-            let beat = json!({
-                "server_slug": reporter.server_name,
-                "tool_count": names.len(),
-                "tool_names": names,
-                "drop_in": format!("rust/{VERSION}"),
-                "sdk": reporter.sdk,
-            });
-            drop(reporter.post("/api/v1/heartbeat/", &beat, BACKGROUND_TIME, None)); // best effort
-        };
-        drop(thread::Builder::new().name("patchwork-heartbeat".to_owned()).spawn(work));
+        drop(thread::Builder::new().name("patchwork-heartbeat".to_owned()).spawn(move || reporter.beat()));
     }
+
+    fn beat(self: &Arc<Self>) {
+        thread::sleep(HEARTBEAT_DELAY);
+        let mut backoff = FIRST_BACKOFF;
+        loop {
+            // The sidecar may be started after the server; and one that was heard is missed when it falls silent.
+            let (pause, next) = match self.heartbeat() {
+                true => (HEARTBEAT_EVERY, FIRST_BACKOFF),
+                false => (backoff, (backoff * 2).min(HEARTBEAT_EVERY)),
+            };
+            backoff = next;
+            thread::sleep(jittered(pause));
+        }
+    }
+
+    fn heartbeat(self: &Arc<Self>) -> bool {
+        self.start_worker(false); // for what an earlier process left behind
+        let names = tool_names(&json!(self.state().names));
+        let beat = json!({
+            "server_slug": self.server_name,
+            "tool_count": names.len(),
+            "tool_names": names,
+            "drop_in": format!("rust/{VERSION}"),
+            "sdk": self.sdk,
+        });
+        matches!(self.post("/api/v1/heartbeat/", &beat, BACKGROUND_TIME, None).status, 200 | 201)
+    }
+}
+
+/// Half to full length, so that the servers of a machine don't knock in step.
+fn jittered(pause: Duration) -> Duration {
+    pause.mul_f64(0.5 + (uuid::Uuid::new_v4().as_u128() % 1000) as f64 / 2000.0)
 }
 
 /// The answer of a report under way, for any executor.
@@ -1020,6 +1064,9 @@ impl Future for Answer {
         }
     }
 }
+
+/// How many lines wait for stderr, or for a logger of the author's own.
+static LOGGING: AtomicUsize = AtomicUsize::new(0);
 
 static FLIGHTS: (Mutex<usize>, Condvar) = (Mutex::new(0), Condvar::new());
 

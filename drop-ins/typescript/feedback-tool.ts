@@ -19,7 +19,7 @@
  *     url      FEEDBACK_SIDECAR_URL  where the reports go (default http://127.0.0.1:8099)
  *     apiKey   FEEDBACK_API_KEY      sent as a bearer token when set
  *              FEEDBACK_SPOOL_DIR    where undelivered reports wait ("off": nowhere)
- *     log                            takes the log lines (default: console.error)
+ *     log                            takes the log lines (default: stderr)
  *
  * What it promises: a call takes less than two seconds whatever the sidecar does, never throws and
  * never writes to stdout. A report that cannot be delivered waits in a small file and is sent
@@ -29,6 +29,7 @@
  * file as it is, from JavaScript too.
  */
 
+import * as dns from "node:dns";
 import * as fs from "node:fs";
 import * as http from "node:http";
 import * as https from "node:https";
@@ -135,10 +136,13 @@ const BACKGROUND_MS = 10_000;
 const BACKOFF_MS = [1000, 300_000] as const; // first pause, longest pause
 const RETRY_AFTER_MAX_MS = 3_600_000;
 const HEARTBEAT_DELAY_MS = 1000;
+const HEARTBEAT_MS = 3_600_000;
 const ANSWER_MAX_BYTES = 1 << 20;
 const SPOOL_MAX_BYTES = 1 << 20;
 const SPOOL_MAX_LINES = 500;
 const LOCK_MS = 100;
+const LOG_WAITING_MAX_BYTES = 1 << 22;
+const LOG_PAUSE_MS = 100;
 const LOCK_STALE_MS = 5000; // of the lock that is held for moments
 const DRAIN_STALE_MS = 60_000; // of the lock that is held while sending, and touched before each
 
@@ -190,16 +194,23 @@ const SECRET = new RegExp(
     "(?<!\\w)github_pat_\\w{16,}",
     "(?<!\\w)(?:AKIA|ASIA)[0-9A-Z]{16}",
     "(?<!\\w)xox[abeprs]-[\\w-]{8,}",
+    "(?<!\\w)[rs]k_(?:live|test)_\\w{16,}",
+    "(?<!\\w)(?:AIza|glpat-|ya29\\.)[\\w-]{20,}",
+    "(?<!\\w)(?:npm|hf)_\\w{30,}",
     "(?<![\\w-])eyJ[\\w-]{4,}\\.[\\w-]{4,}(?:\\.[\\w-]*)?",
   ].join("|"),
   "g",
 );
-const BEARER = /\b(bearer)\s{1,5}(?=[^\s\d]{0,200}\d|\S{20})[\w.~+/=-]{6,}/gi;
+const BEARER = new RegExp(
+  "\\b(bearer|authorization[\"']?\\s{0,5}[=:]\\s{0,5}[\"']?(?:basic|token))\\s{1,5}" +
+    "(?=[^\\s\\d]{0,200}\\d|\\S{20})[\\w.~+/=-]{6,}",
+  "gi",
+);
 // `password=hunter2` goes, `login(password: str)` stays: suggestions are often tool signatures.
 const ASSIGNED = new RegExp(
   "(passw(?:or)?d|passphrase|secret|api[_-]?key|access[_-]?key|secret[_-]?key|private[_-]?key" +
     "|(?:access|auth|refresh|bearer)[_-]?token)" +
-    "([\"']?\\s{0,5}[=:]\\s{0,5})" +
+    "(\\\\{0,3}[\"']?\\s{0,5}[=:]\\s{0,5}\\\\{0,3})" + // the backslashes of JSON inside of a JSON string
     "(?![\"']?(?:str|string|int|integer|bool|boolean|number|float|any|object|optional|required|none|null" +
     "|list|array|text|bytes|secretstr)\\b)" +
     "(?!\\[redacted\\])" +
@@ -295,7 +306,8 @@ function buildPayload(args: unknown, serverName: string, sdk: string, facts: Fac
 
   const unknown = Object.keys(said).filter((name) => !fields.has(name) && !OWN_FIELDS.includes(name));
   for (const name of unknown.slice(0, UNKNOWN_FIELDS_MAX)) {
-    fields.set(short(name, 100), short(said[name]));
+    const assigned = `${name.slice(-100)}=0`; // a value whose name says what it is
+    fields.set(short(name, 100), redact(assigned) === assigned ? short(said[name]) : "[redacted]");
   }
 
   for (const [name, value] of fields) if (!value.length) fields.delete(name);
@@ -370,6 +382,23 @@ function toReply(response: http.IncomingMessage, raw: Buffer): Reply {
   return odd ? { status, data, reason: "unexpected_answer" } : reply;
 }
 
+const lookups = new Map<string, Promise<dns.LookupAddress[]>>();
+
+/**
+ * Looks a name up, once at a time for all who ask. A lookup can't be called off, and takes one of the
+ * few threads that the author's own files and names wait for, for as long as the resolver likes.
+ */
+const lookup: net.LookupFunction = (host, options, done) => {
+  let pending = lookups.get(host);
+  if (!pending) {
+    pending = dns.promises.lookup(host, { all: true }).finally(() => lookups.delete(host));
+    lookups.set(host, pending);
+  }
+  const found = (all: dns.LookupAddress[]) =>
+    options.all ? done(null, all) : done(null, all[0]?.address ?? "", all[0]?.family);
+  pending.then(found).catch((error: NodeJS.ErrnoException) => done(error, ""));
+};
+
 /** Where and how to send; reading it throws for what is not an http or https URL. */
 function target(url: string, route: string, headers: Record<string, string>) {
   const { protocol, hostname, port, pathname } = new URL(url.trim());
@@ -379,7 +408,15 @@ function target(url: string, route: string, headers: Record<string, string>) {
   return {
     request,
     host,
-    options: { method: "POST", host, port, path: pathname.replace(/\/+$/, "") + route, headers, agent: false as const },
+    options: {
+      method: "POST",
+      host,
+      port,
+      path: pathname.replace(/\/+$/, "") + route,
+      headers,
+      agent: false as const,
+      lookup,
+    },
   };
 }
 
@@ -539,11 +576,15 @@ class Spool {
         .slice(0, 100) || "unknown";
   }
 
+  /** The path of a file that is there, or can be made: a link or a pipe in its place is no spool. */
   private file(suffix: string): string {
     const configured = (process.env["FEEDBACK_SPOOL_DIR"] ?? "").trim();
     if (configured.toLowerCase() === "off") throw new Error("the spool is switched off");
     const state = process.env["XDG_STATE_HOME"] || path.join(os.homedir(), ".local", "state");
-    return path.join(configured || path.join(state, "patchwork", "spool"), this.name + suffix);
+    const file = path.join(configured || path.join(state, "patchwork", "spool"), this.name + suffix);
+    const there = suffix ? fs.lstatSync(file, { throwIfNoEntry: false }) : undefined;
+    if (there && (!there.isFile() || there.size > 2 * SPOOL_MAX_BYTES)) throw new Error(`${file} is not a spool file`);
+    return file;
   }
 
   /** Runs `work` under the lock, without a pause in between; false when the lock could not be had. */
@@ -574,11 +615,11 @@ class Spool {
   }
 
   /** Keeps a report; the reason why not, if not. */
-  async add(reason: string, payload: Payload): Promise<string | undefined> {
+  async add(reason: string, payload: Payload, ms: number): Promise<string | undefined> {
     let notKept: string | undefined;
     try {
       fs.mkdirSync(path.dirname(this.file("")), { recursive: true, mode: 0o700 });
-      const held = await this.lockedWithin(LOCK_MS, () => (notKept = this.append(reason, payload)));
+      const held = await this.lockedWithin(ms, () => (notKept = this.append(reason, payload)));
       return held ? notKept : "spool_busy";
     } catch {
       return "no_spool";
@@ -683,6 +724,43 @@ function fill(template: string, hole: string, words: string): string {
   return template.replace(hole, () => words);
 }
 
+/**
+ * Writes to stderr without waiting for it: no client has to read that pipe.
+ *
+ * What `console.error` cannot write is a request under way, which keeps the process alive. So what
+ * the pipe does not take is kept here, up to a limit, and offered again.
+ */
+class Stderr {
+  private waiting: Buffer[] = [];
+  private offering = false;
+
+  write(line: string): void {
+    const size = this.waiting.reduce((sum, data) => sum + data.length, 0);
+    if (size > LOG_WAITING_MAX_BYTES) return;
+    this.waiting.push(Buffer.from(`${line}\n`));
+    if (!this.offering) this.offer();
+  }
+
+  private offer(): void {
+    this.offering = false;
+    try {
+      // Looking at the stream makes the pipe one that does not block; what others wrote there comes first.
+      while (this.waiting[0] && !process.stderr.writableLength) {
+        const rest = this.waiting[0].subarray(fs.writeSync(2, this.waiting[0]));
+        if (rest.length) this.waiting[0] = rest;
+        else this.waiting.shift();
+      }
+    } catch (error) {
+      if (!isCode(error, "EAGAIN")) this.waiting = []; // closed
+    }
+    if (!this.waiting.length) return;
+    this.offering = true;
+    setTimeout(() => this.offer(), LOG_PAUSE_MS).unref();
+  }
+}
+
+const stderr = new Stderr();
+
 /** Delivers the reports of one server name to one sidecar. */
 class Reporter {
   private readonly serverName: string;
@@ -692,7 +770,7 @@ class Reporter {
   private working = false;
   private wake: (() => void) | undefined;
   private notBefore = 0; // what the last Retry-After asked for
-  private heartbeatDue = true;
+  private names: (() => string[]) | undefined; // of the server registered last
   /** The names that were listed last, by any of the servers that share this reporter. */
   seen: string[] = [];
 
@@ -705,8 +783,8 @@ class Reporter {
 
   log(line: string): void {
     try {
-      // `console.error` and not the stream: it survives a client that has closed stderr.
-      (this.options.log ?? console.error)(line);
+      if (this.options.log) this.options.log(line);
+      else stderr.write(line);
     } catch {
       // A logger of the author's own that fails is not the agent's trouble.
     }
@@ -766,7 +844,8 @@ class Reporter {
     }
     if (reply.status === 422) return { answer: fill(TEXTS.answers.refused, "{reason}", detailOf(reply)) };
     if (reply.status === 413) return lost("it is too large for the sidecar", { reason: reply.reason, payload });
-    const notKept = await this.spool.add(reply.reason, payload);
+    // Others may be at it too: what is left of the time is well spent.
+    const notKept = await this.spool.add(reply.reason, payload, Math.max(deadline - performance.now(), LOCK_MS));
     if (notKept) return lost(`${reply.reason}, ${notKept}`, { reason: `${reply.reason},${notKept}`, payload });
     this.notBefore = performance.now() + (reply.retryAfterMs ?? 0);
     this.startWorker(false);
@@ -861,30 +940,41 @@ class Reporter {
     return undefined;
   }
 
-  /** Tells the sidecar that this server is there: once, a moment later and in the background. */
+  /** Tells the sidecar that this server is there, a moment later, in the background, and now and then again. */
   heartbeatLater(names: () => string[]): void {
-    if (!this.heartbeatDue) return;
-    this.heartbeatDue = false;
-    // Servers usually go on registering tools after this line of their code.
-    setTimeout(() => {
-      try {
-        this.startWorker(false); // for what an earlier process left behind
-        this.heartbeat(toolNames(names()));
-      } catch {
-        // Best effort, and the author's own code may be at fault.
-      }
-    }, HEARTBEAT_DELAY_MS).unref();
+    const beating = this.names !== undefined;
+    this.names = names;
+    // Servers that are made for each session share one heart. They usually go on registering tools after this line of their code.
+    if (!beating) this.beatIn(HEARTBEAT_DELAY_MS, BACKOFF_MS[0]);
   }
 
-  private heartbeat(names: string[]): void {
-    const beat = {
-      server_slug: this.serverName,
-      tool_count: names.length,
-      tool_names: names,
-      drop_in: `typescript/${VERSION}`,
-      sdk: this.sdk,
-    };
-    void this.post("/api/v1/heartbeat/", beat, BACKGROUND_MS, false);
+  private beatIn(ms: number, backoff: number): void {
+    setTimeout(() => {
+      void this.heartbeat().then((heard) => {
+        // The sidecar may be started after the server; and one that was heard is missed when it falls silent.
+        const length = heard ? HEARTBEAT_MS : backoff;
+        const next = heard ? BACKOFF_MS[0] : Math.min(backoff * 2, HEARTBEAT_MS);
+        this.beatIn(length * (0.5 + Math.random() / 2), next);
+      });
+    }, ms).unref();
+  }
+
+  private async heartbeat(): Promise<boolean> {
+    try {
+      this.startWorker(false); // for what an earlier process left behind
+      const names = toolNames(this.names?.());
+      const beat = {
+        server_slug: this.serverName,
+        tool_count: names.length,
+        tool_names: names,
+        drop_in: `typescript/${VERSION}`,
+        sdk: this.sdk,
+      };
+      const { status } = await this.post("/api/v1/heartbeat/", beat, BACKGROUND_MS, false);
+      return status === 200 || status === 201;
+    } catch {
+      return false; // best effort, and the author's own code may be at fault
+    }
   }
 }
 

@@ -33,7 +33,7 @@ pub(super) struct Args {
     /// Publish without a review
     #[arg(long, short, conflicts_with = "dry_run")]
     yes: bool,
-    /// Who writes the change, instead of what the settings say: anthropic or command
+    /// Who writes the change, instead of what the settings say: anthropic, openai, openai-compatible or command
     #[arg(long, value_parser = drafter)]
     drafter: Option<DrafterKind>,
     /// Where it goes, instead of what the settings say: github or local
@@ -42,7 +42,8 @@ pub(super) struct Args {
 }
 
 fn drafter(word: &str) -> Result<DrafterKind, Usage> {
-    DrafterKind::from_word(word).ok_or_else(|| Usage("it is one of anthropic, command".into()))
+    DrafterKind::from_word(word)
+        .ok_or_else(|| Usage("it is one of anthropic, openai, openai-compatible, command".into()))
 }
 
 fn target(word: &str) -> Result<TargetKind, Usage> {

@@ -9,8 +9,9 @@ use super::setup::{Global, ServerArgs, Setup};
 use crate::config;
 use crate::domain::feedback::CANARY_SERVER;
 use crate::engine::new_command_id;
+use crate::providers::ProviderError;
 use crate::providers::sidecar::Sidecar;
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use serde_json::json;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Instant;
@@ -35,7 +36,7 @@ pub(super) async fn run(args: Args, global: &Global) -> anyhow::Result<Code> {
     }
     let sidecar = Sidecar::new(url, setup.secrets.api_key.as_ref())?;
     let begun = Instant::now();
-    arrive(&sidecar).await.with_context(|| format!("{url} is not taking reports"))?;
+    arrive(&sidecar).await.map_err(explained).with_context(|| format!("{url} is not taking reports"))?;
     let took = begun.elapsed().as_millis();
     let mut out = Out::open();
     out.line(format!("{url} takes reports: a canary arrived and was read back in {took} ms"))?;
@@ -59,6 +60,20 @@ async fn arrive(sidecar: &Sidecar) -> anyhow::Result<()> {
         bail!("the canary was taken and something else came back: check the address");
     }
     Ok(())
+}
+
+/// In the words of somebody who has just copied a drop-in, where those of a failed request would lead astray.
+fn explained(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast_ref() {
+        Some(ProviderError::Network { message, .. }) => anyhow!(
+            "there is no connection ({message}). Start Patchwork there with `patchwork serve`, or `patchwork`, and check the address"
+        ),
+        Some(ProviderError::Api { status, message, .. }) if message.is_empty() && *status < 500 => {
+            anyhow!("what answers there, with status {status}, is not Patchwork: check the address")
+        }
+        Some(ProviderError::Garbage { message, .. }) => anyhow!("{message}: check the address"),
+        Some(_) | None => error,
+    }
 }
 
 /// The address that one connects to: a server that listens on all of them is asked on loopback.

@@ -1,7 +1,7 @@
 //! `patchwork replay FILE|-`: takes in what drop-ins could not deliver.
 //!
 //! Reads any log that holds their `PATCHWORKMCP_UNSENT_FEEDBACK` lines, whatever stands around them and however often a collector has
-//! wrapped them, and the drop-ins' spool files. A report that is here already, because the drop-in delivered it later or the file was
+//! wrapped or cut them, and the drop-ins' spool files. A report that is here already, because the drop-in delivered it later or the file was
 //! replayed before, is known by its id and left alone.
 
 use super::exit::{Code, complain};
@@ -9,10 +9,10 @@ use super::out::Out;
 use super::setup::{Global, Setup};
 use crate::domain::feedback::NewFeedback;
 use crate::domain::id::{CommandId, FeedbackId};
-use crate::domain::unsent::{self, Found};
+use crate::domain::unsent::{self, Found, Joiner};
 use crate::engine::{Engine, new_command_id};
 use crate::protocol::{Actor, Command, RefusalKind};
-use anyhow::Context;
+use anyhow::{Context, bail};
 use serde::Serialize;
 use serde_json::Value;
 use std::fs::File;
@@ -44,11 +44,15 @@ pub(super) async fn run(args: Args, global: &Global) -> anyhow::Result<Code> {
     // All files are opened before anything is stored: a mistyped name changes nothing.
     let mut sources = Vec::new();
     for name in args.files {
-        let reader: Box<dyn BufRead> = if name == "-" {
+        let mut reader: Box<dyn BufRead> = if name == "-" {
             Box::new(BufReader::new(std::io::stdin()))
         } else {
             Box::new(BufReader::new(File::open(&name).with_context(|| format!("{name} can't be read"))?))
         };
+        let start = reader.fill_buf().with_context(|| format!("{name} can't be read"))?;
+        if let Some(advice) = not_text(start) {
+            bail!("{name} {advice}; nothing was stored");
+        }
         sources.push((name, reader));
     }
     let (setup, engine) = Setup::guest(global).await?;
@@ -78,19 +82,37 @@ async fn take_in(
     counts: &mut Counts,
 ) -> anyhow::Result<()> {
     let mut number = 0_u64;
+    let mut joiner = Joiner::default();
     while let Some(line) = next_line(reader).with_context(|| format!("{name} can't be read"))? {
         number += 1;
-        let problem = match unsent::find(&line) {
-            Found::Nothing => continue,
-            Found::Broken => Some("the report in this line is cut off or broken".to_owned()),
-            Found::Report(payload) => record(engine, actor, payload, counts).await?,
-        };
-        if let Some(problem) = problem {
-            counts.unreadable += 1;
-            complain(&format!("{name}, line {number}: {problem}"));
+        for found in joiner.find(&line) {
+            let problem = match found {
+                Found::Broken => Some("the report in this line is cut off or broken".to_owned()),
+                Found::Report(payload) => record(engine, actor, payload, counts).await?,
+            };
+            if let Some(problem) = problem {
+                counts.unreadable += 1;
+                complain(&format!("{name}, line {number}: {problem}"));
+            }
         }
     }
+    if joiner.unfinished() > 0 {
+        counts.unreadable += joiner.unfinished() as u64;
+        complain(&format!("{name}: it ends in the middle of a report"));
+    }
     Ok(())
+}
+
+/// What to do with a file that no line can be found in.
+fn not_text(start: &[u8]) -> Option<&'static str> {
+    const COMPRESSED: [&[u8]; 4] = [b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ", b"BZh"];
+    const UTF_16: [&[u8]; 2] = [b"\xff\xfe", b"\xfe\xff"];
+    let begins = |all: &[&[u8]]| all.iter().any(|magic| start.starts_with(magic));
+    if begins(&COMPRESSED) {
+        return Some("is compressed: unpack it on the way, as in `zcat FILE | patchwork replay -`");
+    }
+    begins(&UTF_16)
+        .then_some("is UTF-16: convert it on the way, as in `iconv -f UTF-16 -t UTF-8 FILE | patchwork replay -`")
 }
 
 /// The next line, as text; `None` at the end. Of a line that is too long the rest is passed over.

@@ -2,8 +2,10 @@
 
 use super::exit::complain;
 use crate::config::{self, Layer, Loaded, LoadedSecrets, Origin, Secrets, Sources, Within, Written};
+use crate::drafting::Tools;
 use crate::engine::{Clock, Engine, EngineOptions, Mode};
 use crate::protocol::{Actor, Door};
+use crate::providers::{GitCache, Http};
 use anyhow::Context;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -66,6 +68,17 @@ impl Setup {
             complain(&warning);
         }
         Ok(Self { sources, loaded, secrets: Arc::new(secrets) })
+    }
+
+    /// What trying the settings needs.
+    pub(super) fn tools(&self) -> Tools {
+        Tools {
+            http: Http::new(),
+            config: Arc::new(self.loaded.config.clone()),
+            secrets: Arc::clone(&self.secrets),
+            git: GitCache::new(self.loaded.paths.cache_dir.clone()),
+            cache_dir: self.loaded.paths.cache_dir.clone(),
+        }
     }
 
     /// For a command that comes, acts and goes.

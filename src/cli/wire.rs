@@ -125,7 +125,11 @@ fn plan(language: Language, dir: &Path, name: &str) -> anyhow::Result<Plan> {
                 "import { registerFeedbackTool } from \"./feedback-tool.js\";".into(),
                 format!("registerFeedbackTool(server, {name});"),
             ],
-            hint: None,
+            hint: Some(
+                "JavaScript: Node 22.18 or newer imports \"./feedback-tool.ts\" as it is. For an older one, strip the types once: \
+                 npx esbuild feedback-tool.ts --outfile=feedback-tool.js"
+                    .into(),
+            ),
         },
         Language::Go => go(dir, &name)?,
         Language::Rust => Plan {

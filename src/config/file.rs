@@ -11,7 +11,8 @@ use super::repository::RepositoryFile;
 use super::spec::Spec;
 use super::table::table;
 use super::types::{
-    AnthropicConfig, CommandConfig, Config, DraftConfig, GithubConfig, Price, ServerConfig, ThemeChoice, UiConfig,
+    AnthropicConfig, CommandConfig, CompatibleConfig, Config, DraftConfig, GithubConfig, JsonMode, OpenaiConfig, Price,
+    ServerConfig, ThemeChoice, TokenLimit, UiConfig,
 };
 use super::value::{BaseUrl, Becomes, ConfigValue, Origin, Within, Written, quote};
 use crate::domain::draft::{Cost, DrafterKind, RedraftKind, TargetKind};
@@ -83,6 +84,22 @@ table! {
 }
 
 table! {
+    /// `[openai]`
+    OpenaiLayer = "openai" => OpenaiConfig { model: String, base_url: BaseUrl, max_output_tokens: Within<1_000, 128_000> }
+}
+
+table! {
+    /// `[openai-compatible]`
+    CompatibleLayer = "openai-compatible" => CompatibleConfig {
+        model: String,
+        base_url: BaseUrl,
+        max_output_tokens: Within<256, 1_000_000>,
+        token_limit: TokenLimit,
+        json: JsonMode,
+    }
+}
+
+table! {
     /// `[command]`
     CommandLayer = "command" => CommandConfig { run: Vec<String>, timeout: Duration }
 }
@@ -102,6 +119,8 @@ pub struct Layer {
     pub keys: BTreeMap<String, Written<Vec<String>>>,
     pub draft: DraftLayer,
     pub anthropic: AnthropicLayer,
+    pub openai: OpenaiLayer,
+    pub openai_compatible: CompatibleLayer,
     pub command: CommandLayer,
     pub github: GithubLayer,
     /// `[[repository]]`; only the file has them.
@@ -111,8 +130,19 @@ pub struct Layer {
 }
 
 /// Tables of the file, in the order of the example.
-const TABLES: [&str; 9] =
-    ["server", "database", "ui", "draft", "anthropic", "command", "github", "repository", "price"];
+const TABLES: [&str; 11] = [
+    "server",
+    "database",
+    "ui",
+    "draft",
+    "anthropic",
+    "openai",
+    "openai-compatible",
+    "command",
+    "github",
+    "repository",
+    "price",
+];
 
 impl Layer {
     /// Reads the text of a `config.toml`.
@@ -137,6 +167,8 @@ impl Layer {
             keys: reader.key_bindings(document.get_ref()),
             draft: DraftLayer::read(&mut reader, &root),
             anthropic: AnthropicLayer::read(&mut reader, &root),
+            openai: OpenaiLayer::read(&mut reader, &root),
+            openai_compatible: CompatibleLayer::read(&mut reader, &root),
             command: CommandLayer::read(&mut reader, &root),
             github: GithubLayer::read(&mut reader, &root),
             repositories: reader.tables(&root, "repository", RepositoryFile::read),
@@ -154,6 +186,8 @@ impl Layer {
             UiLayer::SPECS,
             DraftLayer::SPECS,
             AnthropicLayer::SPECS,
+            OpenaiLayer::SPECS,
+            CompatibleLayer::SPECS,
             CommandLayer::SPECS,
             GithubLayer::SPECS,
         ];
@@ -172,6 +206,8 @@ impl Layer {
             keys,
             draft: self.draft.over(lower.draft),
             anthropic: self.anthropic.over(lower.anthropic),
+            openai: self.openai.over(lower.openai),
+            openai_compatible: self.openai_compatible.over(lower.openai_compatible),
             command: self.command.over(lower.command),
             github: self.github.over(lower.github),
             repositories: if self.repositories.is_empty() { lower.repositories } else { self.repositories },
@@ -193,6 +229,8 @@ impl Layer {
             keys: BTreeMap::new(),
             draft: DraftLayer::of(&used.draft),
             anthropic: AnthropicLayer::of(&used.anthropic),
+            openai: OpenaiLayer::of(&used.openai),
+            openai_compatible: CompatibleLayer::of(&used.openai_compatible),
             command: CommandLayer::of(&used.command),
             github: GithubLayer::of(&used.github),
             repositories: Vec::new(),
@@ -208,6 +246,8 @@ impl Layer {
         used.ui.keys = self.keys.into_iter().map(|(action, keys)| (action, keys.value)).collect();
         self.draft.apply(&mut used.draft);
         self.anthropic.apply(&mut used.anthropic);
+        self.openai.apply(&mut used.openai);
+        self.openai_compatible.apply(&mut used.openai_compatible);
         self.command.apply(&mut used.command);
         self.github.apply(&mut used.github);
         used.prices = self.prices;
@@ -230,6 +270,8 @@ impl Layer {
         }
         self.draft.entries(&mut out);
         self.anthropic.entries(&mut out);
+        self.openai.entries(&mut out);
+        self.openai_compatible.entries(&mut out);
         self.command.entries(&mut out);
         self.github.entries(&mut out);
         out

@@ -165,6 +165,7 @@ fn environment(vars: Vars<'_>) -> Result<Layer, Vec<Mistake>> {
     layer.github.api_url = variable(vars, "GITHUB_API_URL", &mut mistakes);
     layer.github.server_url = variable(vars, "GITHUB_SERVER_URL", &mut mistakes);
     layer.anthropic.base_url = variable(vars, "ANTHROPIC_BASE_URL", &mut mistakes);
+    layer.openai.base_url = variable(vars, "OPENAI_BASE_URL", &mut mistakes);
     if mistakes.is_empty() { Ok(layer) } else { Err(mistakes) }
 }
 
@@ -243,7 +244,7 @@ mod tests {
         for expected in [
             "line 2: [server] there is no key `prot`: did you mean `port`?",
             "line 3: [server] `port` must be a whole number from 0 to 65535",
-            "line 6: [draft] `drafter` must be one of `anthropic`, `command`; did you mean \"anthropic\"?",
+            "line 6: [draft] `drafter` must be one of `anthropic`, `openai`, `openai-compatible`, `command`; did you mean \"anthropic\"?",
             "line 7: there is no table `sevrer`: did you mean `server`?",
             "line 10: [ui] `mouse` must be true or false, not a string",
             "line 12: [command] `timeout` must be a string in quotes, not a whole number",

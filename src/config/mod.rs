@@ -30,8 +30,8 @@ pub use repository::RepositoryFile;
 pub use secrets::{LoadedSecrets, Secrets, SecretsError, SecretsPatch, mask, secret_name};
 pub use spec::{Spec, about_table, as_typed};
 pub use types::{
-    AnthropicConfig, CommandConfig, Config, DraftConfig, GithubConfig, Price, Repository, ServerConfig, Source,
-    ThemeChoice, UiConfig,
+    AnthropicConfig, CommandConfig, CompatibleConfig, Config, DraftConfig, GithubConfig, JsonMode, OpenaiConfig, Price,
+    Repository, ServerConfig, Source, ThemeChoice, TokenLimit, UiConfig,
 };
 pub use value::{BaseUrl, Origin, Within, Written};
 

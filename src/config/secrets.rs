@@ -18,6 +18,8 @@ pub struct Secrets {
     pub github: Option<SecretString>,
     pub anthropic: Option<SecretString>,
     pub openai: Option<SecretString>,
+    /// For a server that speaks OpenAI's language. One of its own, so that OpenAI's is never sent to another host.
+    pub openai_compatible: Option<SecretString>,
     /// What callers of the HTTP API must present.
     pub api_key: Option<SecretString>,
 }
@@ -28,14 +30,16 @@ pub struct SecretsPatch {
     pub github: Option<SecretString>,
     pub anthropic: Option<SecretString>,
     pub openai: Option<SecretString>,
+    pub openai_compatible: Option<SecretString>,
     pub api_key: Option<SecretString>,
 }
 
 const GITHUB: &str = "GITHUB_TOKEN";
 const ANTHROPIC: &str = "ANTHROPIC_API_KEY";
 const OPENAI: &str = "OPENAI_API_KEY";
+const OPENAI_COMPATIBLE: &str = "OPENAI_COMPATIBLE_API_KEY";
 const API_KEY: &str = "FEEDBACK_API_KEY";
-const NAMES: [&str; 4] = [GITHUB, ANTHROPIC, OPENAI, API_KEY];
+const NAMES: [&str; 5] = [GITHUB, ANTHROPIC, OPENAI, OPENAI_COMPATIBLE, API_KEY];
 
 /// Owner reads and writes, nobody else does anything.
 const PRIVATE: u32 = 0o600;
@@ -82,8 +86,13 @@ impl Secrets {
             check(name, &value)?;
             Ok(Some(SecretString::from(value)))
         };
-        let secrets =
-            Self { github: find(GITHUB)?, anthropic: find(ANTHROPIC)?, openai: find(OPENAI)?, api_key: find(API_KEY)? };
+        let secrets = Self {
+            github: find(GITHUB)?,
+            anthropic: find(ANTHROPIC)?,
+            openai: find(OPENAI)?,
+            openai_compatible: find(OPENAI_COMPATIBLE)?,
+            api_key: find(API_KEY)?,
+        };
         Ok(LoadedSecrets { secrets, warnings })
     }
 
@@ -116,24 +125,26 @@ impl Secrets {
             github: pick(&patch.github, &self.github),
             anthropic: pick(&patch.anthropic, &self.anthropic),
             openai: pick(&patch.openai, &self.openai),
+            openai_compatible: pick(&patch.openai_compatible, &self.openai_compatible),
             api_key: pick(&patch.api_key, &self.api_key),
         }
     }
 
     /// Name and masked value of each; empty when it is not set.
-    pub fn masked(&self) -> [(&'static str, String); 4] {
+    pub fn masked(&self) -> [(&'static str, String); 5] {
         let show = |key: &Option<SecretString>| key.as_ref().map(mask).unwrap_or_default();
         [
             (GITHUB, show(&self.github)),
             (ANTHROPIC, show(&self.anthropic)),
             (OPENAI, show(&self.openai)),
+            (OPENAI_COMPATIBLE, show(&self.openai_compatible)),
             (API_KEY, show(&self.api_key)),
         ]
     }
 
     /// Every value in use, for whoever must take them out of a log or a child's environment.
     pub fn values(&self) -> impl Iterator<Item = &SecretString> {
-        [&self.github, &self.anthropic, &self.openai, &self.api_key].into_iter().flatten()
+        [&self.github, &self.anthropic, &self.openai, &self.openai_compatible, &self.api_key].into_iter().flatten()
     }
 }
 
@@ -159,6 +170,7 @@ impl SecretsPatch {
             GITHUB => patch.github = Some(value),
             ANTHROPIC => patch.anthropic = Some(value),
             OPENAI => patch.openai = Some(value),
+            OPENAI_COMPATIBLE => patch.openai_compatible = Some(value),
             API_KEY => patch.api_key = Some(value),
             _ => {}
         }
@@ -171,9 +183,14 @@ impl SecretsPatch {
     }
 
     fn pairs(&self) -> impl Iterator<Item = (&'static str, &SecretString)> {
-        [(GITHUB, &self.github), (ANTHROPIC, &self.anthropic), (OPENAI, &self.openai), (API_KEY, &self.api_key)]
-            .into_iter()
-            .filter_map(|(name, value)| Some((name, value.as_ref()?)))
+        let all = [
+            (GITHUB, &self.github),
+            (ANTHROPIC, &self.anthropic),
+            (OPENAI, &self.openai),
+            (OPENAI_COMPATIBLE, &self.openai_compatible),
+            (API_KEY, &self.api_key),
+        ];
+        all.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?)))
     }
 }
 
@@ -298,7 +315,7 @@ mod tests {
         assert!(!format!("{secrets:?}").contains("SECRET"));
         let masked = secrets.masked();
         assert_eq!(masked[0].1, "****ALUE");
-        assert_eq!(masked[3].1, "****", "four characters of a short key are most of it");
+        assert_eq!(masked[4].1, "****", "four characters of a short key are most of it");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Settings as used: complete, typed, with the defaults in one place.
 
 use crate::domain::draft::{Cost, DrafterKind, RedraftKind, TargetKind};
+use crate::domain::feedback::word_enum;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -13,6 +15,8 @@ pub struct Config {
     pub ui: UiConfig,
     pub draft: DraftConfig,
     pub anthropic: AnthropicConfig,
+    pub openai: OpenaiConfig,
+    pub openai_compatible: CompatibleConfig,
     pub command: CommandConfig,
     pub github: GithubConfig,
     /// In the order written; the first whose `server` fits a report is used.
@@ -163,6 +167,66 @@ impl Default for AnthropicConfig {
     }
 }
 
+/// `[openai]`: the Responses API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenaiConfig {
+    pub model: String,
+    /// Without a trailing slash.
+    pub base_url: String,
+    /// What the model thinks counts too.
+    pub max_output_tokens: u32,
+}
+
+impl Default for OpenaiConfig {
+    fn default() -> Self {
+        Self { model: "gpt-5.2-codex".into(), base_url: "https://api.openai.com/v1".into(), max_output_tokens: 32_000 }
+    }
+}
+
+word_enum! {
+    /// What a server calls the longest answer it may give.
+    TokenLimit {
+        MaxTokens = "max_tokens",
+        MaxCompletionTokens = "max_completion_tokens",
+    }
+}
+
+word_enum! {
+    /// How a server is asked for JSON.
+    JsonMode {
+        /// The schema is sent, and the server keeps the model to it.
+        Schema = "json_schema",
+        /// The server makes it JSON; the schema stands in the prompt.
+        Object = "json_object",
+        /// The server knows neither; the schema stands in the prompt.
+        None = "none",
+    }
+}
+
+/// `[openai-compatible]`: a server with the Chat Completions API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CompatibleConfig {
+    /// Empty: not configured. No name is right for every server.
+    pub model: String,
+    /// Without a trailing slash.
+    pub base_url: String,
+    pub max_output_tokens: u32,
+    pub token_limit: TokenLimit,
+    pub json: JsonMode,
+}
+
+impl Default for CompatibleConfig {
+    fn default() -> Self {
+        Self {
+            model: String::new(),
+            base_url: "http://localhost:11434/v1".into(),
+            max_output_tokens: 16_000,
+            token_limit: TokenLimit::MaxTokens,
+            json: JsonMode::Schema,
+        }
+    }
+}
+
 /// `[command]`: a coding agent with a command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandConfig {
@@ -258,6 +322,19 @@ impl Repository {
 }
 
 impl Config {
+    /// The name of the model behind a drafter, or of its program without its directory; empty where none is configured.
+    pub fn model_of(&self, drafter: DrafterKind) -> &str {
+        match drafter {
+            DrafterKind::Anthropic => &self.anthropic.model,
+            DrafterKind::Openai => &self.openai.model,
+            DrafterKind::OpenaiCompatible => &self.openai_compatible.model,
+            DrafterKind::Command => {
+                let program = self.command.run.first().map_or("", String::as_str);
+                program.rsplit('/').next().unwrap_or(program)
+            }
+        }
+    }
+
     /// The repository that answers for a server: by name first, then `*`.
     pub fn repository_for(&self, server_name: &str) -> Option<&Repository> {
         let named = self.repositories.iter().find(|r| r.server.eq_ignore_ascii_case(server_name));

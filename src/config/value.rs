@@ -2,7 +2,7 @@
 //!
 //! Every type a setting can have implements [`ConfigValue`]; the tables in `file` name a type per key and nothing more.
 
-use super::types::ThemeChoice;
+use super::types::{JsonMode, ThemeChoice, TokenLimit};
 use crate::domain::draft::{Cost, DrafterKind, RedraftKind, TargetKind};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
@@ -131,7 +131,7 @@ macro_rules! word_value {
     )+ };
 }
 
-word_value!(DrafterKind, RedraftKind, TargetKind, ThemeChoice);
+word_value!(DrafterKind, JsonMode, RedraftKind, TargetKind, ThemeChoice, TokenLimit);
 
 impl ConfigValue for bool {
     fn read(value: &DeValue<'_>) -> Result<Self, String> {

@@ -52,8 +52,24 @@ impl Stage {
 word_enum! {
     /// Who writes the change.
     DrafterKind {
+        /// The Anthropic Messages API.
         Anthropic = "anthropic",
+        /// The OpenAI Responses API.
+        Openai = "openai",
+        /// Any server that speaks Chat Completions.
+        OpenaiCompatible = "openai-compatible",
+        /// A coding agent with a command line.
         Command = "command",
+    }
+}
+
+impl DrafterKind {
+    /// Whether a model is asked over HTTP; the other way is a program on this machine.
+    pub fn asks_a_model(self) -> bool {
+        match self {
+            Self::Anthropic | Self::Openai | Self::OpenaiCompatible => true,
+            Self::Command => false,
+        }
     }
 }
 

@@ -1,9 +1,10 @@
 //! The brief: what the drafter reads. The developer's notes come first and outrank all the rest; the report, the last draft and
 //! the repository are data between fences that their own text can't close.
 //!
-//! For prompt caching the request is cut in blocks: the system text never changes, and a mark stands behind the repository's
-//! files, so that a repair round in the same conversation reads the whole first message from the cache. The notes stay in
-//! front of the files although that costs a re-draft its prefix: new notes choose other files, so there would be little to reuse.
+//! A provider's cache keeps the beginning of a request, so what changes least is sent first: the system text, then the files that are
+//! shown whole, in the order of their paths. A re-draft from the same commit that chooses the same files has all that in common with the draft before,
+//! byte for byte, whatever its notes say; a repair round has the whole first message. That the notes outrank everything does not
+//! depend on where they stand: the system text says so, and they open the request.
 
 use super::answer;
 use super::context::{Context, Excerpt, estimate_tokens};
@@ -18,6 +19,7 @@ use sha2::{Digest, Sha256};
 
 const SYSTEM: &str = include_str!("../../assets/prompts/system.md");
 const REQUEST: &str = include_str!("../../assets/prompts/request.md");
+const FILES: &str = include_str!("../../assets/prompts/files.md");
 const REPOSITORY: &str = include_str!("../../assets/prompts/repository.md");
 const CLOSING: &str = include_str!("../../assets/prompts/closing.md");
 const REPAIR: &str = include_str!("../../assets/prompts/repair.md");
@@ -35,10 +37,12 @@ const MAX_LEFT_OUT: usize = 40;
 /// The brief in its parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Brief {
+    /// The files that are shown whole.
+    files: String,
+    /// Tree, parts of files, what matches how well.
+    repository: String,
     /// Notes, report, last draft.
     request: String,
-    /// Tree and files.
-    repository: String,
     /// Paths only, for an agent that can open files itself.
     ranking: String,
 }
@@ -53,29 +57,33 @@ impl Brief {
                 ("previous", &job.previous.as_ref().map_or_else(no_previous, previous)),
             ],
         );
-        let files: String = context.excerpts.iter().map(file).collect();
+        let (whole, parts): (Vec<&Excerpt>, Vec<&Excerpt>) = context.excerpts.iter().partition(|e| e.whole);
+        let ranking = ranking(context);
         let repository = fill(
             REPOSITORY,
             &[
                 ("total", &context.total_files.to_string()),
                 ("tree", &context.tree),
-                ("files", &files),
+                ("parts", &shown(parts)),
+                ("ranking", &ranking),
                 ("left_out", &left_out(context)),
             ],
         );
-        Self { request, repository, ranking: ranking(context) }
+        let files = fill(FILES, &[("files", &shown(whole))]);
+        Self { files, repository, request, ranking }
     }
 
     /// Estimated tokens of everything sent in the first request.
     pub(super) fn tokens(&self) -> usize {
-        [SYSTEM, &self.request, &self.repository, CLOSING].iter().map(|t| estimate_tokens(t)).sum()
+        [SYSTEM, &self.files, &self.repository, &self.request, CLOSING].iter().map(|t| estimate_tokens(t)).sum()
     }
 
     pub(super) fn prompt(&self, max_output_tokens: u32) -> Prompt {
         let question = vec![
+            Block { text: self.files.clone(), cache: true },
+            Block { text: self.repository.clone(), cache: false },
             Block { text: self.request.clone(), cache: false },
-            Block { text: self.repository.clone(), cache: true },
-            Block { text: CLOSING.to_owned(), cache: false },
+            Block { text: CLOSING.to_owned(), cache: true },
         ];
         Prompt {
             system: vec![Block { text: SYSTEM.to_owned(), cache: true }],
@@ -105,6 +113,12 @@ pub(super) fn with_turns(mut prompt: Prompt, turns: &[Turn]) -> Prompt {
         let answer = if turn.answer.trim().is_empty() { "(no answer)" } else { &turn.answer };
         prompt.messages.push(says(Role::Assistant, answer));
         prompt.messages.extend(turn.reply.iter().map(|reply| says(Role::User, &reply.text)));
+    }
+    // What was said so far is read from the cache when more is said.
+    if !turns.is_empty()
+        && let Some(block) = prompt.messages.last_mut().and_then(|message| message.blocks.last_mut())
+    {
+        block.cache = true;
     }
     prompt
 }
@@ -162,6 +176,15 @@ fn previous(previous: &Previous) -> String {
     };
     let diff = fenced("previous_draft", "", &clip(&previous.diff, MAX_DIFF));
     format!("{what} It is NOT part of the files below. Keep what was right, change what the notes ask for:\n{diff}")
+}
+
+/// Files in an order that no ranking changes.
+fn shown(mut excerpts: Vec<&Excerpt>) -> String {
+    if excerpts.is_empty() {
+        return "None.\n".into();
+    }
+    excerpts.sort_by(|a, b| a.path.cmp(&b.path));
+    excerpts.into_iter().map(file).collect()
 }
 
 fn file(excerpt: &Excerpt) -> String {
@@ -237,7 +260,8 @@ mod tests {
     fn every_placeholder_of_the_templates_is_filled() {
         for (template, names) in [
             (REQUEST, &["notes", "report", "previous"][..]),
-            (REPOSITORY, &["total", "tree", "files", "left_out"]),
+            (FILES, &["files"]),
+            (REPOSITORY, &["total", "tree", "parts", "ranking", "left_out"]),
             (REPAIR, &["problems"]),
             (COMMAND, &["request", "ranking"]),
             (SYSTEM, &[]),

@@ -9,15 +9,15 @@ use crate::domain::draft::{DrafterKind, TargetKind};
 use crate::domain::text;
 use crate::protocol::settings::Finding;
 use crate::providers::git::{self, Tip};
-use crate::providers::{Anthropic, Github, ProviderError};
+use crate::providers::{Github, Model, ModelInfo, ProviderError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Somebody is waiting: less than the providers' own, patient time-outs.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// Names offered where a model is not there.
-const OFFERED: usize = 8;
+/// Names offered where none is configured.
+const OFFERED: usize = 10;
 
 async fn in_time(what: &str, advice: &str, check: impl Future<Output = Finding>) -> Finding {
     tokio::time::timeout(PATIENCE, check)
@@ -27,30 +27,51 @@ async fn in_time(what: &str, advice: &str, check: impl Future<Output = Finding>)
 
 /// The key and the model of a drafter, or its program.
 pub async fn drafter(drafter: DrafterKind, tools: &Tools) -> Finding {
-    match drafter {
-        DrafterKind::Anthropic => {
-            let advice = "check the network and `base_url` under [anthropic]";
-            in_time("anthropic", advice, anthropic(tools)).await
+    if !drafter.asks_a_model() {
+        return program(tools);
+    }
+    let model = match Model::of(drafter, tools.http.clone(), &tools.config, &tools.secrets) {
+        Ok(model) => model,
+        Err(e) => return failed(&e),
+    };
+    let name = tools.config.model_of(drafter);
+    let check = async {
+        if name.is_empty() { unnamed(drafter, &model).await } else { named(drafter, name, model.check().await) }
+    };
+    in_time(drafter.as_str(), &format!("check the network and `base_url` under [{drafter}]"), check).await
+}
+
+fn named(drafter: DrafterKind, name: &str, checked: Result<ModelInfo, ProviderError>) -> Finding {
+    let name = text::clipped(name, 80);
+    match checked {
+        Ok(model) => match model.warning() {
+            Some(warning) => {
+                let advice = format!("choose another: `model` under [{drafter}] in config.toml");
+                Finding::doubtful(format!("{name}: {warning}"), advice)
+            }
+            None => Finding::good(format!("the key is good, and {name} is there")),
+        },
+        // Such a server may know more names than it lists.
+        Err(e @ ProviderError::NotFound { .. }) if drafter == DrafterKind::OpenaiCompatible => {
+            Finding::doubtful(e.to_string(), "")
         }
-        DrafterKind::Command => program(tools),
+        Err(e) => failed(&e),
     }
 }
 
-async fn anthropic(tools: &Tools) -> Finding {
-    let Some(key) = tools.secrets.anthropic.clone() else {
-        return Finding::bad("no key", "set ANTHROPIC_API_KEY");
-    };
-    let config = &tools.config.anthropic;
-    match Anthropic::new(tools.http.clone(), config, key).models().await {
-        Ok(models) if models.iter().any(|m| m.id == config.model) => {
-            Finding::good(format!("the key is good, and {} is there", config.model))
-        }
+/// No model is configured: those that there are.
+async fn unnamed(drafter: DrafterKind, model: &Model) -> Finding {
+    let set = format!("set `model` under [{drafter}] in config.toml");
+    match model.models().await {
+        Ok(models) if models.is_empty() => Finding::bad("no model is configured, and the server lists none", set),
         Ok(models) => {
-            let names: Vec<_> = models.into_iter().take(OFFERED).map(|m| m.id).collect();
-            let found = format!("the key is good, and there is no model {}", config.model);
-            Finding::bad(found, format!("there are {}", names.join(", ")))
+            let mut names: Vec<&str> = models.iter().take(OFFERED).map(|m| m.id.as_str()).collect();
+            if models.len() > OFFERED {
+                names.push("…");
+            }
+            Finding::bad("no model is configured", format!("{set}; there are {}", names.join(", ")))
         }
-        Err(e) => failed(&e),
+        Err(e) => Finding::bad(format!("no model is configured; {e}"), set),
     }
 }
 

@@ -5,14 +5,15 @@
 
 use super::answer;
 use super::brief::{self, Brief};
+use super::context::estimate_tokens;
 use super::error::DraftError;
 use super::job::{Artifact, Drafted, Reply, ReplyKind, Reporter, SavedConversation, Tools, Turn};
 use super::protect::Protected;
 use super::tail::Tail;
 use crate::domain::change::{ChangeSet, Plan, Problem};
-use crate::domain::draft::Stage;
+use crate::domain::draft::{DrafterKind, Stage, Usage};
 use crate::domain::text;
-use crate::providers::{Anthropic, Completion, Prompt, ProviderError, Worktree};
+use crate::providers::{Completion, Model, Prompt, ProviderError, Worktree};
 use std::time::Duration;
 
 /// How often an answer that can't be applied goes back to the model.
@@ -22,7 +23,7 @@ const MAX_LOGGED: usize = 64 * 1024;
 
 /// A conversation with a model about one change.
 pub(super) struct Conversation<'a> {
-    client: Anthropic,
+    model: Model,
     /// The question before all turns.
     question: Prompt,
     reporter: &'a dyn Reporter,
@@ -33,21 +34,18 @@ pub(super) struct Conversation<'a> {
 impl<'a> Conversation<'a> {
     /// About the commit `base`. What was said about another commit says nothing about this one and is forgotten.
     pub(super) fn new(
+        drafter: DrafterKind,
         tools: &Tools,
         brief: &Brief,
         reporter: &'a dyn Reporter,
         base: &str,
         saved: Option<SavedConversation>,
     ) -> Result<Self, DraftError> {
-        let config = &tools.config.anthropic;
-        let key = tools.secrets.anthropic.clone();
-        let key =
-            key.ok_or_else(|| DraftError::Configuration("The Anthropic key is gone: set ANTHROPIC_API_KEY.".into()))?;
-        let client = Anthropic::new(tools.http.clone(), config, key);
-        let question = brief.prompt(config.max_output_tokens);
+        let model = Model::of(drafter, tools.http.clone(), &tools.config, &tools.secrets)?;
+        let question = brief.prompt(model.max_output_tokens());
         let saved = saved.filter(|saved| saved.base == base);
         let saved = saved.unwrap_or_else(|| SavedConversation::about(base));
-        Ok(Self { client, question, reporter, stage: Stage::Model, saved })
+        Ok(Self { model, question, reporter, stage: Stage::Model, saved })
     }
 
     /// Whether the model has answered before.
@@ -128,7 +126,7 @@ impl<'a> Conversation<'a> {
             reporter.progress(stage, 0, &format!("{why}\nTrying again in {seconds} s …"));
         };
         let prompt = brief::with_turns(self.question.clone(), &self.saved.turns);
-        let answered = self.client.complete(&prompt, &mut on_text, &on_wait).await;
+        let answered = self.model.complete(&prompt, &mut on_text, &on_wait).await;
         // A refusal or a cut answer has been paid for as well.
         let used = answered.as_ref().map_or_else(ProviderError::usage, |c| Some(c.usage));
         if let Some(used) = used {
@@ -139,6 +137,9 @@ impl<'a> Conversation<'a> {
         let line = format!("{model} answered with {} tokens to {}", usage.output_tokens, usage.input_tokens);
         self.reporter.save(Artifact::Log(format!("{line} (request {request_id})\n"))).await?;
         self.reporter.detail(line).await?;
+        if let (Model::Compatible(_), Some(warning)) = (&self.model, read_in_part(&prompt, usage)) {
+            self.reporter.detail(warning).await?;
+        }
         Ok(text)
     }
 
@@ -161,6 +162,20 @@ fn judge(answer: &str, worktree: &Worktree, protected: &Protected) -> Result<(Ch
     }
     let plan = change.plan(|path| worktree.read(path), |path| protected.why(path))?;
     Ok((change, plan))
+}
+
+/// Some servers of one's own drop what does not fit into a model's context without a word; only the tokens they count tell. Our own count is a
+/// guess, so half of it is believed.
+fn read_in_part(prompt: &Prompt, usage: Usage) -> Option<String> {
+    let blocks = prompt.system.iter().chain(prompt.messages.iter().flat_map(|message| &message.blocks));
+    let sent: usize = blocks.map(|block| estimate_tokens(&block.text)).sum();
+    let read = usize::try_from(usage.input_tokens).unwrap_or(0);
+    (read > 0 && read < sent / 2).then(|| {
+        format!(
+            "Only {read} of about {sent} tokens were read: give the model a larger context (Ollama: OLLAMA_CONTEXT_LENGTH), or \
+             lower `context_tokens` under [draft]"
+        )
+    })
 }
 
 /// The answer streams in as JSON; with its escapes undone the code in it can be read.

@@ -214,7 +214,9 @@ impl Run<'_> {
         self.report_context(&context).await?;
         self.reporter.stage(Stage::Model).await?;
         let Drafted { title, summary, files, usage } = match self.job.drafter {
-            DrafterKind::Anthropic => self.ask_model(&brief, worktree, conversation).await?,
+            DrafterKind::Anthropic | DrafterKind::Openai | DrafterKind::OpenaiCompatible => {
+                self.ask_model(&brief, worktree, conversation).await?
+            }
             DrafterKind::Command => self.run_command(&brief, worktree).await?,
         };
         let title = publish::title(&title, &self.job.report.feedback.report.what_i_needed);
@@ -238,11 +240,12 @@ impl Run<'_> {
         saved: Option<SavedConversation>,
     ) -> Result<Drafted, DraftError> {
         let base = worktree.base_commit();
-        let mut conversation = Conversation::new(self.tools, brief, self.reporter, base, saved)?;
+        let drafter = self.job.drafter;
+        let mut conversation = Conversation::new(drafter, self.tools, brief, self.reporter, base, saved)?;
         if conversation.has_begun() {
             self.say("Answered before the run was interrupted".into()).await?;
         } else {
-            let model = &self.tools.config.anthropic.model;
+            let model = self.tools.config.model_of(self.job.drafter);
             self.say(format!("Asking {model} with about {} tokens", brief.tokens())).await?;
         }
         let change = conversation.change(worktree, self.protected).await?;

@@ -48,7 +48,14 @@ pub fn missing(
             "The drafter `command` needs a program: set run = [\"program\", \"argument\", …] under [command] in config.toml."
                 .to_owned(),
         ),
-        DrafterKind::Anthropic | DrafterKind::Command => {}
+        DrafterKind::Openai if secrets.openai.is_none() => missing.push(
+            "The drafter `openai` needs a key: set OPENAI_API_KEY in the environment or in secrets.env.".to_owned(),
+        ),
+        DrafterKind::OpenaiCompatible if config.openai_compatible.model.is_empty() => missing.push(
+            "The drafter `openai-compatible` needs a model: set `model` (and `base_url`) under [openai-compatible] in config.toml."
+                .to_owned(),
+        ),
+        DrafterKind::Anthropic | DrafterKind::Openai | DrafterKind::OpenaiCompatible | DrafterKind::Command => {}
     }
     match (target, &repository.source) {
         (TargetKind::Github, Source::Github(_)) if secrets.github.is_none() => missing.push(

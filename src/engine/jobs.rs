@@ -49,7 +49,7 @@ impl Engine {
             feedback: wanted.feedback,
             force: wanted.force,
             drafter,
-            model: model_name(&config, drafter),
+            model: config.model_of(drafter).to_owned(),
             target,
             confirm: config.draft.confirm && !wanted.unattended,
         });
@@ -129,14 +129,6 @@ impl Engine {
             };
             Refusal::new(kind, e.to_string())
         })
-    }
-}
-
-/// What lists show as the model of a run.
-fn model_name(config: &Config, drafter: DrafterKind) -> String {
-    match drafter {
-        DrafterKind::Anthropic => config.anthropic.model.clone(),
-        DrafterKind::Command => config.command.run.first().cloned().unwrap_or_default(),
     }
 }
 

@@ -3,7 +3,7 @@
 //! `config.toml` wins where it says something; the stored settings fill in the repository, branch and model it leaves open.
 
 use super::{Engine, refusal};
-use crate::config::{AnthropicConfig, Config, DraftConfig, Repository, Secrets, Source, mask};
+use crate::config::{Config, DraftConfig, Repository, Secrets, Source, mask};
 use crate::domain::draft::DrafterKind;
 use crate::domain::feedback::FieldError;
 use crate::drafting;
@@ -51,7 +51,7 @@ fn fault(key: &str, value: &str) -> Option<&'static str> {
     match key {
         "github_repo" if !value.is_empty() && !slug(value) => Some("must look like owner/name"),
         "llm_provider" if !value.is_empty() && DrafterKind::from_word(value).is_none() => {
-            Some("must be `anthropic` or `command`")
+            Some("must be `anthropic`, `openai`, `openai-compatible` or `command`")
         }
         _ => None,
     }
@@ -73,14 +73,27 @@ fn effective(config: &Config, stored: &BTreeMap<String, String>) -> Config {
     {
         config.draft.drafter = drafter;
     }
-    // The original also knew `openai`: a model of theirs means nothing to the drafters there are.
-    if provider != Some(None)
-        && let Some(model) = get("llm_model")
-        && config.anthropic.model == AnthropicConfig::default().model
+    // A model is one of the provider it was stored with. Of a provider that we don't know it means nothing, and an original that
+    // never chose one had Anthropic's.
+    if let Some(model) = get("llm_model")
+        && let Some(drafter) = provider.unwrap_or(Some(DrafterKind::Anthropic))
     {
-        config.anthropic.model = model;
+        let defaults = Config::default();
+        if config.model_of(drafter) == defaults.model_of(drafter) {
+            set_model(&mut config, drafter, model);
+        }
     }
     config
+}
+
+fn set_model(config: &mut Config, drafter: DrafterKind, model: String) {
+    match drafter {
+        DrafterKind::Anthropic => config.anthropic.model = model,
+        DrafterKind::Openai => config.openai.model = model,
+        DrafterKind::OpenaiCompatible => config.openai_compatible.model = model,
+        // A program has no model that we could choose.
+        DrafterKind::Command => {}
+    }
 }
 
 fn masked(key: Option<&SecretString>) -> String {
@@ -127,10 +140,13 @@ impl Engine {
             }),
             default_branch: repository.and_then(|r| r.branch.clone()).unwrap_or_default(),
             llm_provider: config.draft.drafter.to_string(),
-            llm_model: config.anthropic.model.clone(),
+            llm_model: Some(config.draft.drafter)
+                .filter(|drafter| drafter.asks_a_model())
+                .map_or_else(String::new, |drafter| config.model_of(drafter).to_owned()),
             github_pat: masked(secrets.github.as_ref()),
             anthropic_api_key: masked(secrets.anthropic.as_ref()),
             openai_api_key: masked(secrets.openai.as_ref()),
+            openai_compatible_api_key: masked(secrets.openai_compatible.as_ref()),
             configured: missing.is_empty(),
             missing,
         })
@@ -140,6 +156,7 @@ impl Engine {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::AnthropicConfig;
 
     fn stored(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
         pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
@@ -149,10 +166,11 @@ mod tests {
     fn stored_settings_fill_in_where_the_file_is_silent() {
         let config = effective(
             &Config::default(),
-            &stored(&[("github_repo", "o/r"), ("llm_provider", "command"), ("llm_model", "m-1")]),
+            &stored(&[("github_repo", "o/r"), ("llm_provider", "openai"), ("llm_model", "gpt-x")]),
         );
         assert_eq!(config.repository_for("any").unwrap().source, Source::Github("o/r".into()));
-        assert_eq!((config.draft.drafter, config.anthropic.model.as_str()), (DrafterKind::Command, "m-1"));
+        assert_eq!((config.draft.drafter, config.openai.model.as_str()), (DrafterKind::Openai, "gpt-x"));
+        assert_eq!(config.anthropic, AnthropicConfig::default());
 
         let mut file = Config::default();
         file.anthropic.model = "from-the-file".into();
@@ -162,9 +180,12 @@ mod tests {
     }
 
     #[test]
-    fn a_model_of_a_provider_that_is_not_there_is_not_asked_of_another() {
-        let config =
-            effective(&Config::default(), &stored(&[("llm_provider", "openai"), ("llm_model", "gpt-5.2-codex")]));
+    fn a_model_is_asked_of_the_provider_it_was_stored_with() {
+        let config = effective(&Config::default(), &stored(&[("llm_provider", "gemini"), ("llm_model", "gemini-9")]));
         assert_eq!(config, Config::default());
+        let config = effective(&Config::default(), &stored(&[("llm_model", "claude-y")]));
+        assert_eq!((config.draft.drafter, config.anthropic.model.as_str()), (DrafterKind::Anthropic, "claude-y"));
+        let config = effective(&Config::default(), &stored(&[("llm_provider", "command"), ("llm_model", "m-1")]));
+        assert_eq!((config.draft.drafter, &config.anthropic), (DrafterKind::Command, &AnthropicConfig::default()));
     }
 }

@@ -207,13 +207,13 @@ impl Maker<'_> {
         let elsewhere = LAST.contains(&entry.table).then(|| {
             format!("it is read when the program starts: `patchwork config set {name} …` changes it for the next time")
         });
-        let dashboard = self.from_dashboard(entry);
+        let dashboard = self.saved_over_http(entry);
         Setting {
             kind: if spec.is_none_or(|spec| spec.is_list) { SettingKind::List } else { SettingKind::Value },
             value: as_typed(dashboard.as_ref().unwrap_or(&entry.value)),
             source: if dashboard.is_some() { SettingSource::Dashboard } else { source(entry.origin) },
             words: spec.map(words).unwrap_or_default(),
-            about: spec.map(Spec::about).unwrap_or_else(|| config::about_table("ui.keys")),
+            about: spec.map_or_else(|| config::about_table("ui.keys"), Spec::about),
             fixed: fixed(entry.origin).or(elsewhere),
             next_start: LAST.contains(&entry.table),
             check: self.check_of(entry),
@@ -222,7 +222,7 @@ impl Maker<'_> {
     }
 
     /// What holds instead of a default, because the dashboard saved it.
-    fn from_dashboard(&self, entry: &Entry) -> Option<String> {
+    fn saved_over_http(&self, entry: &Entry) -> Option<String> {
         if entry.origin != Origin::Default {
             return None;
         }

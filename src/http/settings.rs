@@ -1,4 +1,4 @@
-//! `GET` and `PUT /api/settings`: the original dashboard's seven values. Keys leave masked and go into `secrets.env` only.
+//! `GET` and `PUT /api/settings`: the original dashboard's values. Keys leave masked and go into `secrets.env` only.
 
 use super::app::App;
 use super::error::ApiError;
@@ -43,17 +43,18 @@ pub(super) async fn save(State(app): State<App>, body: JsonBody) -> Result<Json<
         secret(&mut fields, "github_pat"),
         secret(&mut fields, "anthropic_api_key"),
         secret(&mut fields, "openai_api_key"),
+        secret(&mut fields, "openai_compatible_api_key"),
     ];
-    let (settings, [github, anthropic, openai]) = fields.finish((settings, secrets))?;
-    let any_secret = [&github, &anthropic, &openai].into_iter().any(Option::is_some);
+    let (settings, secrets) = fields.finish((settings, secrets))?;
+    let any_secret = secrets.iter().any(Option::is_some);
     // Settings first: the engine may still refuse them, and then no key must have changed.
     if settings != SettingsPatch::default() {
         app.engine().submit(new_command_id(), actor(), Command::SaveSettings { settings }).await?;
     }
     if any_secret {
-        app.engine()
-            .save_secrets(actor(), SecretsPatch { github, anthropic, openai, ..SecretsPatch::default() })
-            .await?;
+        let [github, anthropic, openai, openai_compatible] = secrets;
+        let patch = SecretsPatch { github, anthropic, openai, openai_compatible, ..SecretsPatch::default() };
+        app.engine().save_secrets(actor(), patch).await?;
     }
     Ok(Json(Saved { status: "updated", now: app.engine().settings().await? }))
 }

@@ -229,6 +229,7 @@ pub struct SettingsView {
     pub github_pat: String,
     pub anthropic_api_key: String,
     pub openai_api_key: String,
+    pub openai_compatible_api_key: String,
     /// A draft can be started.
     pub configured: bool,
     /// What is missing when it can't.

@@ -12,7 +12,7 @@ use tokio::process::{Child, Command};
 
 /// Variables that hold keys of ours. A child gets none of them: a coding agent acts on text that strangers wrote, and a
 /// key that it can read it can also send away. An agent that needs a key of its own reads it from its own settings.
-const SECRET_VARIABLES: [&str; 9] = [
+const SECRET_VARIABLES: [&str; 10] = [
     "GITHUB_TOKEN",
     "GH_TOKEN",
     "GITHUB_ENTERPRISE_TOKEN",
@@ -20,6 +20,7 @@ const SECRET_VARIABLES: [&str; 9] = [
     "ANTHROPIC_API_KEY",
     "ANTHROPIC_AUTH_TOKEN",
     "OPENAI_API_KEY",
+    "OPENAI_COMPATIBLE_API_KEY",
     "FEEDBACK_API_KEY",
     super::git::TOKEN_VARIABLE,
 ];

@@ -136,6 +136,15 @@ impl ProviderError {
         self
     }
 
+    /// The same with what the answer has cost, where an error can say so.
+    #[must_use]
+    pub(super) fn having_used(mut self, used: Usage) -> Self {
+        if let Self::Refused { usage, .. } | Self::Truncated { usage, .. } = &mut self {
+            *usage = used;
+        }
+        self
+    }
+
     pub(super) fn config(message: impl AsRef<str>) -> Self {
         Self::Config { message: redact::message(message.as_ref()) }
     }

@@ -45,6 +45,8 @@ struct Inner {
     timeouts: Timeouts,
     sleep: Sleeper,
     pace: Pace,
+    /// Past any proxy.
+    direct: bool,
 }
 
 impl fmt::Debug for Http {
@@ -86,12 +88,12 @@ pub type OnWait<'a> = &'a (dyn Fn(&ProviderError, Duration) + Sync);
 pub(super) const UNHEARD: OnWait<'static> = &|_, _| {};
 
 /// A response whose status is not 2xx.
-#[derive(Debug)]
-pub(super) struct Failure {
+#[derive(Debug, Clone)]
+pub struct Failure {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: String,
-    /// What the server says in its headers.
+    /// How long the server asks to wait.
     pub(super) retry_after: Option<Duration>,
 }
 
@@ -117,7 +119,17 @@ impl Http {
 
     /// With other time-outs and another way to wait.
     pub fn with(timeouts: Timeouts, sleep: Sleeper) -> Self {
-        Self { inner: Arc::new(Inner { client: OnceLock::new(), timeouts, sleep, pace: Pace::default() }) }
+        Self {
+            inner: Arc::new(Inner { client: OnceLock::new(), timeouts, sleep, pace: Pace::default(), direct: false }),
+        }
+    }
+
+    /// Without the proxies that the environment names, for what is reached without them by others.
+    pub(super) fn direct(timeouts: Timeouts) -> Self {
+        let sleep: Sleeper = Arc::new(|time| Box::pin(tokio::time::sleep(time)));
+        Self {
+            inner: Arc::new(Inner { client: OnceLock::new(), timeouts, sleep, pace: Pace::default(), direct: true }),
+        }
     }
 
     /// Sends a request, again where that is sensible, and returns a successful response with its body unread.
@@ -185,7 +197,8 @@ impl Http {
         if let Some(client) = self.inner.client.get() {
             return Ok(client);
         }
-        let built = Client::builder()
+        let builder = if self.inner.direct { Client::builder().no_proxy() } else { Client::builder() };
+        let built = builder
             .user_agent(concat!("patchwork/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(self.inner.timeouts.connect)
             .read_timeout(self.inner.timeouts.idle)

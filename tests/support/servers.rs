@@ -38,9 +38,20 @@ impl Language {
             }
             Self::Go => Ok(Program { file: go(line)?.join("server"), arguments: Vec::new(), environment: Vec::new() }),
             Self::Rust => {
-                Ok(Program { file: rust()?.join("debug").join(server), arguments: Vec::new(), environment: Vec::new() })
+                let file = rust(line)?.join("debug").join(server);
+                Ok(Program { file, arguments: Vec::new(), environment: Vec::new() })
             }
         }
+    }
+}
+
+/// Where a line of an SDK is installed and its fixture is built; why not, where that can't be.
+pub fn place(language: Language, line: &str) -> Result<PathBuf, String> {
+    match language {
+        Language::Python => python::environment(line),
+        Language::TypeScript => typescript(line),
+        Language::Go => go(line),
+        Language::Rust => rust(line),
     }
 }
 
@@ -73,9 +84,14 @@ fn go(line: &str) -> Result<PathBuf, String> {
     Ok(place)
 }
 
-/// The same for both servers: one package makes them.
-fn rust() -> Result<PathBuf, String> {
-    let fixtures = repository("tests/fixtures/rust");
+/// One package makes the servers with the drop-in; the published library has its own.
+fn rust(line: &str) -> Result<PathBuf, String> {
+    let name = if line == "library" { "rust-library" } else { "rust" };
+    if line == "library" && cfg!(target_os = "linux") {
+        let headers = present("pkg-config", "--version").and_then(|()| present_package("openssl"));
+        headers.map_err(|why| format!("the library needs OpenSSL (on Debian: pkg-config and libssl-dev): {why}"))?;
+    }
+    let fixtures = repository("tests/fixtures").join(name);
     let manifest = fixtures.join("Cargo.toml");
     let cargo = |arguments: &[&str], place: &Path| {
         let mut command = Command::new(env!("CARGO"));
@@ -86,10 +102,17 @@ fn rust() -> Result<PathBuf, String> {
         }
         run(command.env("CARGO_TARGET_DIR", place))
     };
-    let place = installed("rust", &[fixtures.join("Cargo.lock")], |place| cargo(&["fetch"], place))?;
-    let sources = [repository("drop-ins/rust"), fixtures.join("src"), fixtures.join("build.rs"), manifest.clone()];
+    let place = installed(name, &[fixtures.join("Cargo.lock")], |place| cargo(&["fetch"], place))?;
+    let mut sources = vec![fixtures.join("src"), manifest.clone()];
+    if line != "library" {
+        sources.extend([repository("drop-ins/rust"), fixtures.join("build.rs")]);
+    }
     built(&place, &sources, || cargo(&["build"], &place));
     Ok(place)
+}
+
+fn present_package(name: &str) -> Result<(), String> {
+    run(Command::new("pkg-config").args(["--exists", "--print-errors", name]))
 }
 
 fn prepare(fixtures: &Path, line: &str, place: &Path, step: &str) -> Result<(), String> {

@@ -13,14 +13,15 @@ const MIN_SIZE: (u16, u16) = (40, 10);
 pub(super) fn keys(setup: &Setup, checks: &mut Vec<Check>) {
     let config = &setup.loaded.config;
     let ways: Vec<_> = config.repositories.iter().map(|r| drafting::defaults(config, r)).collect();
-    let needs_model = ways.iter().any(|(drafter, _)| *drafter == DrafterKind::Anthropic);
+    let drafts_with = |kind| ways.iter().any(|(drafter, _)| *drafter == kind);
     let needs_github = ways.iter().any(|(_, target)| *target == TargetKind::Github);
     for (name, masked) in setup.secrets.masked() {
         let needed = match name {
-            "ANTHROPIC_API_KEY" => needs_model,
+            "ANTHROPIC_API_KEY" => drafts_with(DrafterKind::Anthropic),
+            "OPENAI_API_KEY" => drafts_with(DrafterKind::Openai),
             "GITHUB_TOKEN" => needs_github,
             "FEEDBACK_API_KEY" => !config.server.address.ip().is_loopback(),
-            // Kept for what does not use it yet.
+            // Of servers that speak OpenAI's language only some want one; asking for the models tells.
             _ => false,
         };
         checks.push(match (masked.is_empty(), needed) {

@@ -4,6 +4,7 @@
 //! database is created when there is none, and that a `secrets.env` open to others is closed.
 
 mod environment;
+mod models;
 mod outside;
 mod storage;
 
@@ -11,6 +12,7 @@ use super::exit::Code;
 use super::out::{Ink, Out};
 use super::setup::{self, Global, ServerArgs, Setup};
 use crate::config::LoadedSecrets;
+use crate::protocol::settings::{Finding, Fitness};
 use serde::Serialize;
 use std::io;
 use std::sync::Arc;
@@ -45,6 +47,16 @@ impl Check {
         Self { name, state: State::Ok, found: found.into(), advice: String::new() }
     }
 
+    /// What trying something has found about `subject`.
+    fn of(name: &'static str, subject: &str, finding: Finding) -> Self {
+        let state = match finding.state {
+            Fitness::Good => State::Ok,
+            Fitness::Doubtful => State::Warn,
+            Fitness::Bad => State::Fail,
+        };
+        Self { name, state, found: format!("{subject}: {}", finding.found), advice: finding.advice }
+    }
+
     fn warn(name: &'static str, found: impl Into<String>, advice: impl Into<String>) -> Self {
         Self { name, state: State::Warn, found: found.into(), advice: advice.into() }
     }
@@ -61,7 +73,7 @@ pub(super) async fn run(args: &Args, global: &Global) -> anyhow::Result<Code> {
         storage::directories(&setup, &mut checks);
         storage::database(&setup, &mut checks).await;
         outside::address(&setup, &mut checks).await;
-        outside::drafter(&setup, &mut checks);
+        models::drafters(&setup, &mut checks).await;
         outside::repositories(&setup, &mut checks).await;
     }
     outside::git(&mut checks);

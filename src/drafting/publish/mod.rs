@@ -12,7 +12,7 @@ pub(super) use plain::title;
 use super::error::DraftError;
 use super::job::{Job, Reporter, SavedChange, Tools};
 use super::ready::{Hub, Place};
-use crate::domain::draft::{DrafterKind, Published, TargetKind};
+use crate::domain::draft::{Published, TargetKind};
 use crate::domain::review::Choices;
 use crate::providers::{NewPullRequest, Worktree};
 
@@ -26,11 +26,12 @@ pub(super) async fn publish(
     choices: &Choices,
     reporter: &dyn Reporter,
 ) -> Result<Published, DraftError> {
-    let drafter = drafter_name(job, tools);
+    // Who wrote the change, for people and trailers.
+    let drafter = tools.config.model_of(job.drafter);
     let branch = plain::branch(&change.title, job.report.feedback.id.short(), job.number);
     let draft = &tools.config.draft;
     let author = (draft.commit_author_name.as_str(), draft.commit_author_email.as_str());
-    let message = body::commit(job, change, &drafter);
+    let message = body::commit(job, change, drafter);
     let commit = worktree.commit_at(&branch, &message, author, Some(change.at)).await?;
     reporter.detail(format!("Committed {}", short(&commit))).await?;
     worktree.push(&branch).await?;
@@ -40,7 +41,7 @@ pub(super) async fn publish(
             reporter.detail(format!("Pushed {}", published.branch)).await?;
             let new = NewPullRequest {
                 title: change.title.clone(),
-                body: body::pull_request(job, change, &drafter),
+                body: body::pull_request(job, change, drafter),
                 head: published.branch.clone(),
                 base: choices.base.clone().unwrap_or_else(|| worktree.base_branch().to_owned()),
                 draft: choices.draft.unwrap_or(true),
@@ -61,17 +62,6 @@ async fn open(hub: &Hub, new: &NewPullRequest, reporter: &dyn Reporter) -> Resul
     let kind = if opened.draft { "draft pull request" } else { "pull request (drafts are not to be had here)" };
     reporter.detail(format!("Opened {kind} {}: {}", opened.number, opened.html_url)).await?;
     Ok(opened.html_url)
-}
-
-/// Who wrote the change, for people and trailers.
-fn drafter_name(job: &Job, tools: &Tools) -> String {
-    match job.drafter {
-        DrafterKind::Anthropic => tools.config.anthropic.model.clone(),
-        DrafterKind::Command => {
-            let program = tools.config.command.run.first().map_or("command", String::as_str);
-            program.rsplit('/').next().unwrap_or(program).to_owned()
-        }
-    }
 }
 
 pub(super) fn short(commit: &str) -> &str {

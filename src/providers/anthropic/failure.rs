@@ -1,11 +1,14 @@
 //! What an unsuccessful answer means: the API's error body, its status, and its error events inside a stream.
 
-use super::WHO;
+use super::Messages;
 use crate::providers::error::sentence;
 use crate::providers::http::Failure;
+use crate::providers::model::api::Api;
+use crate::providers::model::unsaid;
 use crate::providers::{ProviderError, redact};
-use secrecy::SecretString;
 use serde::Deserialize;
+
+const WHO: &str = Messages::WHO;
 
 /// `{"type":"error","error":{…},"request_id":…}`, from a body or an `error` event.
 #[derive(Debug, Deserialize)]
@@ -31,12 +34,12 @@ struct Details {
 /// Stable codes for "no more money", whatever the status is.
 const SPEND_CODES: [&str; 3] = ["enforced_spend_limit_reached", "contract_spend_limit_reached", "organization_on_hold"];
 
-pub(super) fn judge(failure: &Failure, key: &SecretString) -> ProviderError {
+pub(super) fn judge(failure: &Failure) -> ProviderError {
     let status = failure.status.as_u16();
     let Ok(body) = serde_json::from_str::<ErrorBody>(&failure.body) else {
-        return without_body(failure, key);
+        return unsaid::<Messages>(failure);
     };
-    let mut message = redact::message_without(&body.error.message, key);
+    let mut message = redact::message(&body.error.message);
     if let Some(id) = body.request_id.as_deref().or(failure.header("request-id")) {
         message = format!("{} (request {})", message.trim_end_matches('.'), redact::message(id));
     }
@@ -71,23 +74,6 @@ pub(super) fn judge(failure: &Failure, key: &SecretString) -> ProviderError {
 
 fn api(status: u16, message: String) -> ProviderError {
     ProviderError::Api { who: WHO, status, message }
-}
-
-/// An answer that is not the API's: a proxy's page, an empty body, another server.
-fn without_body(failure: &Failure, key: &SecretString) -> ProviderError {
-    let status = failure.status.as_u16();
-    let text = redact::message_without(&failure.body, key);
-    let shown = if text.is_empty() { "no explanation".to_owned() } else { crate::domain::text::clipped(&text, 300) };
-    match status {
-        401 | 403 => auth(format!("{} Check ANTHROPIC_API_KEY and `base_url` under [anthropic].", sentence(&shown))),
-        404 | 300..=399 => ProviderError::config(format!(
-            "There is no Messages API at the configured address (status {status}). Check `base_url` under [anthropic] in \
-             config.toml: without `/v1`."
-        )),
-        429 => ProviderError::RateLimited { who: WHO, retry_after: failure.retry_after, message: shown },
-        529 => ProviderError::Overloaded { who: WHO, message: shown },
-        _ => api(status, shown),
-    }
 }
 
 /// An `error` event, which comes after status 200.

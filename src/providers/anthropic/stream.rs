@@ -3,11 +3,15 @@
 //! Events, blocks and deltas of kinds that we don't know are passed over, as the API asks of its clients. The JSON is in the
 //! first text block; thinking blocks may come before it.
 
+use super::Messages;
 use super::failure::{ErrorInfo, judge_event};
-use super::{Completion, WHO};
 use crate::domain::draft::Usage;
+use crate::providers::model::Completion;
+use crate::providers::model::api::{self, Api, Next};
 use crate::providers::{ProviderError, redact};
 use serde::Deserialize;
+
+const WHO: &str = Messages::WHO;
 
 #[derive(Debug, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -109,16 +113,9 @@ impl Counts {
     }
 }
 
-/// Whether more events are expected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Next {
-    More,
-    Done,
-}
-
 /// An answer in the making.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub struct Answer {
     max_output_tokens: u32,
     model: String,
     counts: Counts,
@@ -140,13 +137,16 @@ impl Answer {
         }
     }
 
-    /// Takes one event in; text of the answer is also passed on.
-    pub(super) fn take(
-        &mut self,
-        name: &str,
-        data: &str,
-        on_text: &mut (dyn FnMut(&str) + Send),
-    ) -> Result<Next, ProviderError> {
+    fn push(&mut self, text: &str, on_text: &mut (dyn FnMut(&str) + Send)) {
+        if !text.is_empty() {
+            self.text.push_str(text);
+            on_text(text);
+        }
+    }
+}
+
+impl api::Answer for Answer {
+    fn take(&mut self, name: &str, data: &str, on_text: &mut (dyn FnMut(&str) + Send)) -> Result<Next, ProviderError> {
         if !is_known(name) {
             return Ok(Next::More);
         }
@@ -176,15 +176,7 @@ impl Answer {
         Ok(Next::More)
     }
 
-    fn push(&mut self, text: &str, on_text: &mut (dyn FnMut(&str) + Send)) {
-        if !text.is_empty() {
-            self.text.push_str(text);
-            on_text(text);
-        }
-    }
-
-    /// Judges how the answer ended.
-    pub(super) fn finish(self, request_id: String) -> Result<Completion, ProviderError> {
+    fn finish(self, request_id: String) -> Result<Completion, ProviderError> {
         let usage = self.counts.usage();
         let (reason, details) = self.end.map(|e| (e.stop_reason, e.stop_details)).unwrap_or_default();
         match reason.as_deref() {
@@ -229,6 +221,7 @@ fn is_known(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::providers::model::api::Answer as _;
 
     fn fold(events: &[(&str, &str)]) -> Result<Completion, ProviderError> {
         let mut answer = Answer::new(9);

@@ -1,7 +1,8 @@
 //! What is sent: the request's JSON, and the list of models that comes back.
 
-use super::{Block, Message, ModelInfo, Prompt, Role, WHO};
+use super::Messages;
 use crate::providers::ProviderError;
+use crate::providers::model::{Block, Lifecycle, Message, ModelInfo, Prompt, day, listed, shown};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -28,11 +29,7 @@ pub(super) fn request(model: &str, prompt: &Prompt) -> Value {
 }
 
 fn message(message: &Message, surplus: &mut usize) -> Value {
-    let role = match message.role {
-        Role::User => "user",
-        Role::Assistant => "assistant",
-    };
-    json!({"role": role, "content": blocks(&message.blocks, surplus)})
+    json!({"role": message.role.as_str(), "content": blocks(&message.blocks, surplus)})
 }
 
 /// Text blocks; empty ones, which the API refuses, are left out. The first `surplus` cache marks are dropped: a later mark
@@ -66,21 +63,41 @@ struct Model {
     id: String,
     #[serde(default)]
     display_name: String,
-    lifecycle: Option<String>,
+    #[serde(default)]
+    lifecycle: String,
+    deprecated_at: Option<String>,
+    retires_at: Option<String>,
     max_tokens: Option<u64>,
 }
 
 /// Reads the answer of `GET /v1/models`.
 pub(super) fn models(body: &[u8]) -> Result<Vec<ModelInfo>, ProviderError> {
-    let list: ModelList = serde_json::from_slice(body)
-        .map_err(|e| ProviderError::garbage(WHO, format!("its list of models is not as documented ({e})")))?;
-    let current = list.data.into_iter().filter(|m| m.lifecycle.as_deref() != Some("retired"));
-    Ok(current.map(|m| ModelInfo { id: m.id, display_name: m.display_name, max_output_tokens: m.max_tokens }).collect())
+    let list: ModelList = listed::<Messages, _>(body)?;
+    Ok(list.data.into_iter().map(Model::info).collect())
+}
+
+impl Model {
+    fn info(self) -> ModelInfo {
+        ModelInfo {
+            id: shown(&self.id),
+            display_name: shown(&self.display_name),
+            max_output_tokens: self.max_tokens,
+            lifecycle: match self.lifecycle.as_str() {
+                "deprecated" => Lifecycle::Deprecated,
+                "retired" => Lifecycle::Retired,
+                // A word of tomorrow is no reason to warn.
+                _ => Lifecycle::Active,
+            },
+            deprecated_at: self.deprecated_at.as_deref().map(day),
+            retires_at: self.retires_at.as_deref().map(day),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::providers::model::Role;
 
     fn block(text: &str, cache: bool) -> Block {
         Block { text: text.into(), cache }
@@ -113,9 +130,29 @@ mod tests {
     }
 
     #[test]
-    fn retired_models_are_not_offered() {
-        let body = br#"{"data":[{"id":"old","lifecycle":"retired"},{"id":"new","display_name":"New","lifecycle":"active","max_tokens":9,"line":"x"}],"has_more":false}"#;
-        let models = models(body).unwrap();
-        assert_eq!(models, [ModelInfo { id: "new".into(), display_name: "New".into(), max_output_tokens: Some(9) }]);
+    fn the_life_of_a_model_is_read() {
+        let body = br#"{"data":[{"id":"old","lifecycle":"retired","retires_at":"2026-01-05T00:00:00Z"},
+            {"id":"ageing","lifecycle":"deprecated","deprecated_at":"2026-10-01T00:00:00Z","retires_at":null},
+            {"id":"new","display_name":"New","lifecycle":"active","max_tokens":9,"line":"x"}],"has_more":false}"#;
+        let day = |d: &str| Some(d.to_owned());
+        let old = ModelInfo {
+            id: "old".into(),
+            lifecycle: Lifecycle::Retired,
+            retires_at: day("2026-01-05"),
+            ..ModelInfo::default()
+        };
+        let ageing = ModelInfo {
+            id: "ageing".into(),
+            lifecycle: Lifecycle::Deprecated,
+            deprecated_at: day("2026-10-01"),
+            ..ModelInfo::default()
+        };
+        let new = ModelInfo {
+            id: "new".into(),
+            display_name: "New".into(),
+            max_output_tokens: Some(9),
+            ..ModelInfo::default()
+        };
+        assert_eq!(models(body).unwrap(), [old, ageing, new]);
     }
 }

@@ -47,8 +47,7 @@ pub fn plan(model: &Model, width: u16) -> Vec<Line> {
     let mut out = Vec::new();
     let Some(sheet) = &settings.sheet else { return out };
     if let Some(mistake) = &sheet.mistake {
-        let said =
-            format!("{}. Until it is mended, what was read before holds.", text::block(mistake).trim_end_matches('.'));
+        let said = format!("{}\nUntil it is mended, what was read before holds.", text::block(mistake));
         out.extend(wrap::wrap(&said, usize::from(width)).into_iter().map(Line::Mistake));
         out.push(Line::Blank);
     }
@@ -150,7 +149,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, model: &Model) {
 fn row(model: &Model, line: &Line, width: u16) -> Row<'static> {
     let (theme, width) = (&model.theme, usize::from(width));
     match line {
-        Line::Blank => Row::default(),
+        Line::Blank | Line::New => Row::default(),
         Line::Heading(title) => Row::styled(fit::cut(title, width), theme.title),
         Line::Hint(hint) => Row::styled(hint.clone(), theme.dim),
         Line::Mistake(said) => Row::styled(said.clone(), theme.bad),
@@ -165,7 +164,6 @@ fn row(model: &Model, line: &Line, width: u16) -> Row<'static> {
             };
             Row::styled(format!("    {said}"), style)
         }
-        Line::New => Row::default(),
         Line::Words => words(model, width),
     }
 }
@@ -300,10 +298,10 @@ pub fn about(setting: &Setting, trial: Option<&Trial>, theme: &Theme, width: u16
     }
     match setting.kind {
         SettingKind::List => {
-            page.put("A list: a, b, or as TOML where an item has a comma: [\"a, b\", \"c\"].", theme.dim)
+            page.put("A list: a, b, or as TOML where an item has a comma: [\"a, b\", \"c\"].", theme.dim);
         }
         SettingKind::Key => {
-            page.put("Typed hidden. It is never shown, logged or sent anywhere but to its provider.", theme.dim)
+            page.put("Typed hidden. It is never shown, logged or sent anywhere but to its provider.", theme.dim);
         }
         SettingKind::Repository | SettingKind::OfRepository | SettingKind::Value | SettingKind::Place => {}
     }

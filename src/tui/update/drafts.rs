@@ -37,7 +37,7 @@ pub(super) fn started(model: &mut Model) {
     let drafts = model.keymap.key(super::super::action::Action::Drafts).to_owned();
     match model.view {
         View::Inbox | View::Servers | View::Settings => {
-            model.say(Mood::Good, format!("Drafting; {drafts} shows the run"))
+            model.say(Mood::Good, format!("Drafting; {drafts} shows the run"));
         }
         View::Drafts => {
             // The new run is the one to watch.

@@ -176,7 +176,7 @@ pub(super) fn remove(model: &mut Model, out: &mut Vec<Effect>) {
             submit(model, name, None, out);
         }
         (SettingKind::Key, _) => model.say(Mood::Plain, "The key is not set: there is nothing to remove"),
-        (SettingKind::Place, _) | (SettingKind::OfRepository | SettingKind::Value | SettingKind::List, _) => {
+        (SettingKind::Place | SettingKind::OfRepository | SettingKind::Value | SettingKind::List, _) => {
             model.say(Mood::Plain, "It is not in config.toml: there is nothing to remove");
         }
     }

@@ -49,7 +49,7 @@ fn arguments_that_make_no_sense_end_with_2_and_leave_standard_output_empty() {
 fn a_word_that_is_not_known_is_answered_with_those_that_are() {
     let home = Home::new();
     let ran = home.run(&["draft", "x", "--drafter", "gpt"]);
-    assert!(ran.stderr.contains("anthropic, command"), "{ran:?}");
+    assert!(ran.stderr.contains("anthropic, openai, openai-compatible, command"), "{ran:?}");
     let ran = home.run(&["sevre"]);
     assert!(ran.stderr.contains("serve"), "{ran:?}");
 }

@@ -70,6 +70,36 @@ fn what_can_not_be_read_is_told_by_its_line_and_the_rest_is_taken() {
 }
 
 #[test]
+fn a_line_that_was_cut_by_the_container_is_put_together() {
+    let home = Home::new();
+    let line = log_line(&payload("long")) + "\n";
+    let (first, second) = line.split_at(line.len() / 2);
+    let log = [first, "GET / 200\n", second].map(|text| {
+        let stream = if text.starts_with("GET") { "stdout" } else { "stderr" };
+        json!({"log": text, "stream": stream}).to_string()
+    });
+    let ran = home.run_with(&["replay", "-"], &log.join("\n"), &[]);
+    assert_eq!(ran.stdout, "1 recorded, 0 known already, 0 unreadable\n", "{ran:?}");
+    let ran = home.run_with(&["replay", "-"], &log[0], &[]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), "0 recorded, 0 known already, 1 unreadable\n"), "{ran:?}");
+    assert!(ran.stderr.contains("ends in the middle of a report"), "{ran:?}");
+}
+
+#[test]
+fn a_file_that_is_no_text_is_told_and_not_taken_for_an_empty_one() {
+    let home = Home::new();
+    for (name, start, tool) in [("a.gz", &b"\x1f\x8b\x08"[..], "zcat"), ("b.log", b"\xff\xfeP\0", "iconv")] {
+        let (file, good) = (home.path().join(name), home.path().join("good.log"));
+        std::fs::write(&file, start).unwrap();
+        std::fs::write(&good, log_line(&payload("a"))).unwrap();
+        let ran = home.run(&["replay", good.to_str().unwrap(), file.to_str().unwrap()]);
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""), "{ran:?}");
+        assert!(ran.stderr.contains(tool), "{ran:?}");
+    }
+    assert_eq!(home.json(&["list", "--json"]), json!([]));
+}
+
+#[test]
 fn a_file_that_is_not_there_changes_nothing() {
     let home = Home::new();
     let log = home.path().join("a.log");
@@ -171,9 +201,13 @@ fn a_canary_arrives_and_is_in_nobodys_way() {
     assert!(said.starts_with(&format!("{url} takes reports: ")), "{said}");
     let ran = home.run_with(&["ping"], "", &[("FEEDBACK_SIDECAR_URL", &format!("{url}/"))]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
+    // The drop-ins ask no proxy, so their channel is alive where a proxy is dead.
+    let dead = [("HTTP_PROXY", "http://127.0.0.1:1"), ("http_proxy", "http://127.0.0.1:1")];
+    let ran = home.run_with(&["ping", "--url", &url], "", &dead);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
     assert_eq!(home.json(&["list", "is:unreviewed", "--json"]), json!([]));
     let all = home.json(&["list", "--json"]);
-    assert_eq!(all.as_array().unwrap().len(), 2, "each one is a report that was really stored");
+    assert_eq!(all.as_array().unwrap().len(), 3, "each one is a report that was really stored");
     assert!(
         all.as_array().unwrap().iter().all(|r| r["server_name"] == "patchwork-ping" && r["reviewed"] == true),
         "{all}"
@@ -189,7 +223,7 @@ fn a_dead_channel_is_told_from_a_wrong_key_and_a_stranger() {
     drop(silent);
     let ran = home.run(&["ping", "--url", &nobody]);
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""), "{ran:?}");
-    assert!(ran.stderr.contains("is not taking reports") && ran.stderr.contains("connection"), "{ran:?}");
+    assert!(ran.stderr.contains("is not taking reports") && ran.stderr.contains("patchwork serve"), "{ran:?}");
 
     let mut command = home.command(&["serve", "--port", "0"]);
     command.env("FEEDBACK_API_KEY", "sesame");
@@ -203,6 +237,10 @@ fn a_dead_channel_is_told_from_a_wrong_key_and_a_stranger() {
     let ran = home.run(&["ping", "--url", &stranger("{\"hello\": 1}")]);
     assert_eq!(ran.code, Some(1), "{ran:?}");
     assert!(ran.stderr.contains("not Patchwork"), "{ran:?}");
+    for status in ["404 Not Found", "302 Found"] {
+        let ran = home.run(&["ping", "--url", &answering(status, "nothing here")]);
+        assert!(ran.stderr.contains("is not Patchwork: check the address"), "{ran:?}");
+    }
     let ran = home.run(&["ping", "--url", &stranger("<html>")]);
     assert!(ran.stderr.contains("something else than Patchwork"), "{ran:?}");
     assert_eq!(home.run(&["ping", "--url", "localhost:8099"]).code, Some(2));
@@ -210,6 +248,10 @@ fn a_dead_channel_is_told_from_a_wrong_key_and_a_stranger() {
 
 /// A server that answers every request with 201 and this body; its address.
 fn stranger(body: &'static str) -> String {
+    answering("201 Created", body)
+}
+
+fn answering(status: &'static str, body: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {
@@ -223,7 +265,7 @@ fn stranger(body: &'static str) -> String {
             assert!(n > 0, "the client left");
             read.extend_from_slice(&piece[..n]);
         }
-        let head = format!("HTTP/1.1 201 Created\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+        let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
         stream.write_all((head + body).as_bytes()).unwrap();
     });
     url

@@ -1,5 +1,6 @@
 //! `doctor`: one line for each thing that has to be right, and what to do where it is not.
 
+use crate::support::git::git;
 use crate::support::program::Home;
 use serde_json::Value;
 
@@ -35,6 +36,7 @@ fn a_local_repository_needs_no_token_and_no_target() {
     let repository = home.path().join("repository");
     let made = std::process::Command::new("git").args(["init", "-q"]).arg(&repository).status().unwrap();
     assert!(made.success());
+    git(&repository, &["commit", "-q", "--allow-empty", "-m", "First"]);
     home.configure(&format!(
         "[draft]\ndrafter = \"command\"\n[command]\nrun = [\"sh\"]\n[[repository]]\npath = {:?}\n",
         repository.to_str().unwrap()

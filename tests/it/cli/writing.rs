@@ -84,6 +84,23 @@ fn several_reports_are_reviewed_and_the_review_is_taken_back() {
 }
 
 #[test]
+fn a_report_is_closed_with_a_reason_that_agents_are_told() {
+    let home = Home::new();
+    let all = three(&home);
+    let ran = home.run(&["review", &all[0], &all[1], "--because", "use list_invoices"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), "patchwork: 2 reports marked as reviewed\n"), "{ran:?}");
+    for id in &all[..2] {
+        let shown = home.json(&["show", id, "--json"]);
+        let note = &shown["notes"][0];
+        assert_eq!((&shown["reviewed"], &note["public"]), (&json!(true), &json!(true)), "{shown}");
+        assert_eq!(note["content"], "use list_invoices");
+    }
+    assert_eq!(home.run(&["review", &all[2], "--because", " "]).code, Some(2));
+    assert_eq!(home.run(&["review", &all[2], "--because", "x", "--undo"]).code, Some(2));
+    assert_eq!(home.json(&["show", &all[2], "--json"])["notes"], json!([]));
+}
+
+#[test]
 fn a_filter_is_piped_into_a_review() {
     let home = Home::new();
     let all = three(&home);

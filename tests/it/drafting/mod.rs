@@ -2,6 +2,7 @@
 
 mod command;
 mod control;
+mod every_model;
 mod hostile_answer;
 mod hostile_report;
 mod hostile_repository;

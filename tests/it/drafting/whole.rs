@@ -84,12 +84,22 @@ async fn the_notes_come_first_and_everything_else_is_data_between_seals() {
     let request = &world.anthropic.requests()[0];
     assert_eq!(request["model"], "claude-test-1");
     let turn = text_of(&request["messages"][0]);
-    let places: Vec<usize> =
-        ["First note", "Second note", "a date range for", "search_costs(query, since, until)", "def search_costs("]
-            .iter()
-            .map(|text| turn.find(text).unwrap_or_else(|| panic!("{text} is not in:\n{turn}")))
-            .collect();
+    let places: Vec<usize> = [
+        "def search_costs(",
+        "# The developer's notes",
+        "First note",
+        "Second note",
+        "a date range for",
+        "search_costs(query, since, until)",
+    ]
+    .iter()
+    .map(|text| turn.find(text).unwrap_or_else(|| panic!("{text} is not in:\n{turn}")))
+    .collect();
     assert!(places.is_sorted(), "{places:?}\n{turn}");
+    // Where the files stand says nothing about what counts, and that is said.
+    assert!(turn.contains("they outrank everything else you are shown"), "{turn}");
+    let system = request["system"][0]["text"].as_str().unwrap();
+    assert!(system.contains("Where they contradict the report, they win."), "{system}");
     assert!(
         turn.contains("<note n=\"1\"")
             && turn.contains("<report seal=")

@@ -1,4 +1,4 @@
-//! The client library that the hosted product publishes for Python, unchanged: its user points it at the sidecar and nothing else.
+//! The client libraries that the hosted product publishes, unchanged: their users point them at the sidecar and nothing else.
 
 use super::everything;
 use super::talk::{Conversation, Settings};
@@ -10,8 +10,16 @@ use serde_json::json;
 
 #[test]
 fn the_library_on_pypi_delivers() {
-    let test = "dropin::library::the_library_on_pypi_delivers";
-    let Some(mut program) = or_skip(test, Language::Python.server("library", "server_library")) else { return };
+    delivers(Language::Python, "server_library", "dropin::library::the_library_on_pypi_delivers");
+}
+
+#[test]
+fn the_library_on_crates_io_delivers() {
+    delivers(Language::Rust, "library", "dropin::library::the_library_on_crates_io_delivers");
+}
+
+fn delivers(language: Language, server: &str, test: &str) {
+    let Some(mut program) = or_skip(test, language.server("library", server)) else { return };
     let Some(client) = Python::with("mcp2", test) else { return };
     let _company = in_company();
     let home = Home::new();

@@ -6,7 +6,7 @@
 use super::talk::{Conversation, HttpServer, Settings};
 use super::{assets, everything, go, python, rust, typescript};
 use crate::support::python::Python;
-use crate::support::running::{Home, Serve};
+use crate::support::running::{Home, Serve, until};
 use crate::support::servers::{Language, Program};
 use crate::support::toolchain::{in_company, or_skip, repository};
 use serde_json::{Value, json};
@@ -15,6 +15,9 @@ const LEGACY: &str = "2025-11-25";
 const MODERN: &str = "2026-07-28";
 /// What the servers without an SDK say that they speak.
 const WITHOUT_SDK: &str = "2025-06-18";
+
+/// What the author writes on the first report, for the agents that come after: each must get it as it is.
+const PUBLIC_ANSWER: &str = "Use `add` with {answer}, $& or ${1} below zero, as \"ünï\" does.";
 
 /// One line of the table.
 #[derive(Clone, Copy, Debug)]
@@ -41,7 +44,7 @@ pub struct Http {
     pub sessions: bool,
 }
 
-/// The rows of a language, each with a test of its own.
+/// The rows of a language, each with two tests of its own: a report arrives, and the contract is kept.
 macro_rules! rows {
     ($($name:ident: $row:expr,)+) => {
         pub const ROWS: &[crate::dropin::matrix::Row] = &[$($row),+];
@@ -51,6 +54,17 @@ macro_rules! rows {
                 crate::dropin::matrix::arrives(&$row, concat!(module_path!(), "::", stringify!($name)));
             }
         )+
+
+        mod contract {
+            use super::*;
+
+            $(
+                #[test]
+                fn $name() {
+                    crate::dropin::conformance::keeps(&$row, concat!(module_path!(), "::", stringify!($name)));
+                }
+            )+
+        }
     };
 }
 pub(super) use rows;
@@ -66,17 +80,20 @@ impl Row {
         if self.language == Language::Go { self.line } else { self.server }
     }
 
+    fn drop_in(&self) -> String {
+        format!("{}/1.0.0", format!("{:?}", self.language).to_lowercase())
+    }
+
     /// How the sidecar must show the report that was made of `everything()`: the agent's words, and what the SDK knows.
     fn shown(&self, client_known: bool, session: &Value) -> Value {
         let said = everything();
-        let language = format!("{:?}", self.language).to_lowercase();
         let mut shown = json!({
             "what_i_needed": said["what_i_needed"], "what_i_tried": said["what_i_tried"], "gap_type": "missing_tool",
             "suggestion": said["suggestion"], "user_goal": said["user_goal"], "resolution": "worked_around",
             "agent_model": "some-model-4", "session_id": session, "client_type": said["client_type"],
             "tools_available": ["add", "feedback"], "server_name": self.name(),
             "reviewed": false, "pr_url": "", "notes": [],
-            "extra": {"drop_in": format!("{language}/1.0.0"), "sdk": self.sdk, "texts_version": assets()["version"],
+            "extra": {"drop_in": self.drop_in(), "sdk": self.sdk, "texts_version": assets()["version"],
                 "severity": "high"},
         });
         if client_known {
@@ -107,14 +124,22 @@ pub fn arrives(row: &Row, test: &str) {
     let mut calls = 0;
     let mut check = |call: Conversation, protocol: &str, known: Known| {
         assert_tool(&call.said, protocol);
-        call.assert_answered("recorded");
-        arrived(&home, &serve, row, known);
+        if calls == 0 {
+            call.assert_answered("recorded");
+        } else {
+            call.assert_answered_with(PUBLIC_ANSWER);
+        }
+        let id = arrived(&home, &serve, row, known);
+        if calls == 0 {
+            assert!(home.run(&["note", &id, "--public", PUBLIC_ANSWER]).status.success());
+        }
         call.end();
         calls += 1;
     };
     let legacy = if row.http.is_some() { LEGACY } else { WITHOUT_SDK };
     for (client, protocol) in [(&old, legacy), (&new, if row.modern { MODERN } else { legacy })] {
         let call = Conversation::over_stdio(client, &program, &everything(), &settings);
+        heard(&serve, row);
         check(call, protocol, Known { client: true, session: false });
     }
     if let Some(http) = row.http {
@@ -146,12 +171,26 @@ fn assert_tool(said: &Value, protocol: &str) {
     assert_eq!(schema, assets["input_schema"]);
 }
 
-/// The newest report has every field.
+/// The sidecar hears from the server itself which tools it has, while a client holds the connection.
 #[track_caller]
-fn arrived(home: &Home, serve: &Serve, row: &Row, known: Known) {
+fn heard(serve: &Serve, row: &Row) {
+    until("the server's heartbeat arrives", || {
+        let servers = serve.get("/api/servers").json();
+        let server = servers.as_array().unwrap().iter().find(|server| server["server_name"] == row.name());
+        server.is_some_and(|server| !server["last_heartbeat"].is_null())
+    });
+    let server = serve.get("/api/servers").json()[0].take();
+    assert_eq!((&server["tool_names"], &server["tool_count"]), (&json!(["add", "feedback"]), &json!(2)), "{server}");
+    let told = (&server["has_feedback_tool"], &server["sdk"], &server["drop_in"]);
+    assert_eq!(told, (&json!(true), &json!(row.sdk), &json!(row.drop_in())), "{server}");
+}
+
+/// The newest report has every field; its id.
+#[track_caller]
+fn arrived(home: &Home, serve: &Serve, row: &Row, known: Known) -> String {
     let mut found = serve.get("/api/feedback?limit=1").json()[0].take();
-    let id = found["id"].as_str().unwrap();
-    assert_eq!(home.json(&["show", id, "--json"]), found, "the API and the command agree");
+    let id = found["id"].as_str().unwrap().to_owned();
+    assert_eq!(home.json(&["show", &id, "--json"]), found, "the API and the command agree");
     let fields = found.as_object_mut().unwrap();
     for own in ["id", "timestamp"] {
         assert!(fields.remove(own).is_some(), "{own}");
@@ -160,6 +199,7 @@ fn arrived(home: &Home, serve: &Serve, row: &Row, known: Known) {
     assert!(session.as_str().is_some_and(|session| !session.is_empty()));
     assert_eq!(session != everything()["session_id"], known.session, "{session}");
     assert_eq!(found, row.shown(known.client, &session));
+    id
 }
 
 /// The cells of the manual's table, and whether the row is for stdio only.

@@ -1,8 +1,8 @@
 //! The drop-ins of all languages in real MCP servers, called by real MCP clients, reporting to the real `patchwork serve`.
 //!
 //! `matrix` is the table of languages and SDKs with what is the same for each, and a module per language has its rows. `real`
-//! has what only the real sidecar can show; every other fault of a network is in drop-ins/conformance.py, which runs here for one SDK
-//! of each language, and for all of them with `--include-ignored`.
+//! has what only the real sidecar can show; every other fault of a network is in drop-ins/conformance.py, which runs here for every row.
+//! `library` has the client libraries of the hosted product, and `wired` what `patchwork wire` writes into a project.
 
 mod conformance;
 mod go;
@@ -14,6 +14,7 @@ mod rust;
 mod talk;
 mod texts;
 mod typescript;
+mod wired;
 
 use serde_json::{Value, json};
 

@@ -1,7 +1,12 @@
 //! The Python drop-in, on every class that the SDKs of that language have for servers.
 
+use super::assets;
 use super::matrix::{Http, Row, rows};
+use crate::support::python::{self, fixture};
 use crate::support::servers::Language::Python;
+use crate::support::toolchain::in_company;
+use serde_json::Value;
+use std::process::Stdio;
 
 const SESSIONS: Http = Http { modern: false, sessions: true };
 const BOTH: Http = Http { modern: true, sessions: true };
@@ -45,19 +50,19 @@ rows! {
     },
     fastmcp_4: Row {
         language: Python,
-        listed: ["fastmcp 4.x", "4.1.2", "FastMCP"],
+        listed: ["fastmcp 4.x", "4.2.3", "FastMCP"],
         line: "fastmcp4",
         server: "server_fastmcp",
-        sdk: "fastmcp 4.1.2",
+        sdk: "fastmcp 4.2.3",
         modern: true,
         http: Some(BOTH),
     },
     fastmcp_3: Row {
         language: Python,
-        listed: ["fastmcp 3.x", "3.4.10", "FastMCP"],
+        listed: ["fastmcp 3.x", "3.4.11", "FastMCP"],
         line: "fastmcp3",
         server: "server_fastmcp",
-        sdk: "fastmcp 3.4.10",
+        sdk: "fastmcp 3.4.11",
         modern: false,
         http: Some(SESSIONS),
     },
@@ -79,4 +84,17 @@ rows! {
         modern: false,
         http: None,
     },
+}
+
+#[test]
+fn under_trio_other_tasks_go_on_while_a_report_waits() {
+    let test = "dropin::python::under_trio_other_tasks_go_on_while_a_report_waits";
+    let Some(python) = python::Python::with("mcp2", test) else { return };
+    let _company = in_company();
+    let output = python.command().arg(fixture("under_trio.py")).stdin(Stdio::null()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(said["answer"], assets()["answers"]["queued"]);
+    // It is due every hundredth of a second, for more than one; a loop that waits gets to it once at most.
+    assert!(said["ticks"].as_u64().unwrap() > 5, "{said}");
 }

@@ -74,8 +74,19 @@ impl Conversation {
     /// Whether the call was answered with this text of the assets, in time and not as an error.
     #[track_caller]
     pub fn assert_answered(&self, kind: &str) {
+        self.assert_said(assets()["answers"][kind].as_str().unwrap());
+    }
+
+    /// The same, with the words of the author in it.
+    #[track_caller]
+    pub fn assert_answered_with(&self, words: &str) {
+        self.assert_said(&assets()["answers"]["known"].as_str().unwrap().replace("{answer}", words));
+    }
+
+    #[track_caller]
+    fn assert_said(&self, text: &str) {
         let call = &self.said["calls"][0];
-        assert_eq!(call["text"], assets()["answers"][kind], "{call}");
+        assert_eq!(call["text"], text, "{call}");
         assert_eq!(call["is_error"], false);
         let seconds = call["seconds"].as_f64().unwrap();
         assert!(seconds < 2.0, "the agent waited {seconds} s");

@@ -12,7 +12,7 @@ async fn put(door: &Door, body: Value) -> super::Answer {
 async fn what_is_saved_is_shown_and_keys_are_masked() {
     let door = Door::open().await;
     let empty = door.get("/api/settings").await.json();
-    for key in ["github_pat", "anthropic_api_key", "openai_api_key"] {
+    for key in ["github_pat", "anthropic_api_key", "openai_api_key", "openai_compatible_api_key"] {
         assert_eq!(empty[key], "", "{key}");
     }
     assert!(empty["configured"].is_boolean());
@@ -24,8 +24,12 @@ async fn what_is_saved_is_shown_and_keys_are_masked() {
     let shown = door.get("/api/settings").await;
     let json = shown.json();
     assert_eq!((&json["github_repo"], &json["default_branch"]), (&json!("o/r"), &json!("dev")));
-    let drafter = put(&door, json!({"llm_provider": "command", "llm_model": "m-1"})).await.json();
-    assert_eq!((&drafter["llm_provider"], &drafter["llm_model"]), (&json!("command"), &json!("m-1")));
+    for (provider, model) in
+        [("openai", "gpt-x"), ("openai-compatible", "qwen"), ("anthropic", "claude-x"), ("command", "")]
+    {
+        let drafter = put(&door, json!({"llm_provider": provider, "llm_model": model})).await.json();
+        assert_eq!((&drafter["llm_provider"], &drafter["llm_model"]), (&json!(provider), &json!(model)));
+    }
     assert_eq!(json["anthropic_api_key"], "****abcd");
     for body in [&saved.body, &shown.body] {
         assert!(!body.contains("1234"), "{body}");

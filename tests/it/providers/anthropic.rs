@@ -46,7 +46,7 @@ async fn an_answer_cut_at_every_byte_is_the_same_answer() {
         // Each byte on its own, with a look at the connection in between.
         fake.reply(Reply::Stream(stream.chunks(1).map(Piece::raw).collect()));
         let (result, heard) = ask(&client).await;
-        let usage = Usage { input_tokens: 123, output_tokens: 42, cached_tokens: 3, ..Usage::default() };
+        let usage = Usage { input_tokens: 123, output_tokens: 42, cached_tokens: 3, cache_written_tokens: 20 };
         let expected =
             Completion { text: text.into(), usage, model: "claude-test-1".into(), request_id: "req_fake_1".into() };
         assert_eq!((result, heard.as_str()), (Ok(expected), text));

@@ -1,6 +1,7 @@
 //! The last line of the screen: every hint does what it says, every sentence is there for one key, and the help ends where it ends.
 
 use super::screens::{drafts, inbox};
+use super::settings::settings;
 use crate::support::desk::{Desk, Sitting};
 use patchwork::tui::keymap::Keymap;
 use patchwork::tui::message::Msg;
@@ -38,6 +39,11 @@ fn situations() -> Vec<(&'static str, Sitting)> {
         ("run, running", at(drafts(w, h), "enter")),
         ("run, failed", at(drafts(w, h), "j enter")),
         ("run, published", at(drafts(w, h), "G enter")),
+        ("settings, none", at(settings(w, h), "5 G")),
+        ("settings, a repository", at(settings(w, h), "5")),
+        ("settings, a value", at(settings(w, h), "5 j j")),
+        ("settings, beside the list", at(settings(w, h), "5 l")),
+        ("settings, typing", at(settings(w, h), "5 j j enter")),
         ("help", at(inbox(w, h), "?")),
         ("question", at(drafts(w, h), "q")),
     ]

@@ -6,3 +6,4 @@ mod history;
 mod screens;
 mod servers;
 mod sessions;
+mod settings;

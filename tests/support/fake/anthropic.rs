@@ -1,37 +1,23 @@
-//! The Messages API with scripted answers. A request beyond the script is a complaint: what is not asked twice is proved by that.
+//! The Messages API with scripted answers.
 
-use super::anthropic_stream::{Piece, whole};
-use super::{Complaints, Faults, Served, TIME, answer, anthropic_strict, body, hang_up, header};
+use super::anthropic_stream::whole;
+use super::outcome::{FakeModel, Outcome, Trouble};
+pub use super::script::Reply;
+use super::script::{Piece, Script};
+use super::{Complaints, Faults, Served, answer, anthropic_strict, body, header};
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::Method;
 use axum::response::Response;
 use bytes::Bytes;
-use futures::stream::{self, BoxStream};
-use futures::{Stream, StreamExt};
 use serde_json::{Value, json};
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
-use tokio::sync::watch;
+use std::ops::Deref;
+use std::sync::Arc;
 
 /// What the fake calls the models it knows.
 pub const MODELS: [&str; 3] = ["claude-test-1", "claude-test-mini", "claude-other-9"];
 
-/// One scripted answer.
-#[derive(Debug, Clone)]
-pub enum Reply {
-    /// Status 200 and a stream.
-    Stream(Vec<Piece>),
-    Status {
-        code: u16,
-        headers: Vec<(&'static str, String)>,
-        body: String,
-    },
-    /// The connection closes before a word is said.
-    HangUp,
-}
-
+/// Answers as the Messages API words them.
 impl Reply {
     /// A complete answer.
     pub fn says(text: impl AsRef<str>) -> Self {
@@ -62,71 +48,38 @@ impl Reply {
         let body = json!({"type": "error", "error": {"type": kind, "message": message}, "request_id": "req_fake_9"});
         Self::Status { code, headers: Vec::new(), body: body.to_string() }
     }
-
-    #[must_use]
-    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        if let Self::Status { headers, .. } = &mut self {
-            headers.push((name, value.into()));
-        }
-        self
-    }
 }
 
 #[derive(Debug)]
 struct Inner {
     key: String,
-    complaints: Complaints,
-    replies: Mutex<VecDeque<Reply>>,
-    requests: Mutex<Vec<Value>>,
-    /// Streams that have come to a [`Piece::Stall`].
-    stalled: watch::Sender<usize>,
-    /// Of those, the ones whose client has gone.
-    abandoned: watch::Sender<usize>,
+    script: Arc<Script>,
 }
 
 /// The fake.
 pub struct Anthropic {
     served: Served,
-    inner: Arc<Inner>,
+    script: Arc<Script>,
+}
+
+impl Deref for Anthropic {
+    type Target = Script;
+    fn deref(&self) -> &Script {
+        &self.script
+    }
 }
 
 impl Anthropic {
     pub async fn start(key: &str) -> Self {
         let (complaints, faults) = (Complaints::default(), Faults::default());
-        let inner = Arc::new(Inner {
-            key: key.to_owned(),
-            complaints: complaints.clone(),
-            replies: Mutex::default(),
-            requests: Mutex::default(),
-            stalled: watch::channel(0).0,
-            abandoned: watch::channel(0).0,
-        });
-        let router = Router::new().fallback(handle).with_state(Arc::clone(&inner));
-        Self { served: Served::start("Anthropic", router, complaints, faults).await, inner }
+        let script = Arc::new(Script::new(complaints.clone()));
+        let inner = Arc::new(Inner { key: key.to_owned(), script: Arc::clone(&script) });
+        let router = Router::new().fallback(handle).with_state(inner);
+        Self { served: Served::start("Anthropic", router, complaints, faults).await, script }
     }
 
     pub fn url(&self) -> &str {
         &self.served.url
-    }
-
-    /// Answers one more request with this.
-    pub fn reply(&self, reply: Reply) -> &Self {
-        self.inner.replies.lock().unwrap().push_back(reply);
-        self
-    }
-
-    /// Answers that nobody has asked for yet.
-    pub fn unasked(&self) -> usize {
-        self.inner.replies.lock().unwrap().len()
-    }
-
-    /// The bodies of all questions so far.
-    pub fn requests(&self) -> Vec<Value> {
-        self.inner.requests.lock().unwrap().clone()
-    }
-
-    pub fn asked(&self) -> usize {
-        self.inner.requests.lock().unwrap().len()
     }
 
     /// The text of a request's last turn.
@@ -135,21 +88,6 @@ impl Anthropic {
         let last = requests.last().expect("a request");
         text_of(last["messages"].as_array().unwrap().last().unwrap())
     }
-
-    /// Waits until `n` answers in all have stalled.
-    pub async fn until_stalled(&self, n: usize) {
-        until(&self.inner.stalled, n, "no answer stalled").await;
-    }
-
-    /// Waits until the clients of `n` stalled answers have closed their connections.
-    pub async fn until_abandoned(&self, n: usize) {
-        until(&self.inner.abandoned, n, "nobody hung up").await;
-    }
-}
-
-async fn until(count: &watch::Sender<usize>, n: usize, otherwise: &str) {
-    let mut count = count.subscribe();
-    tokio::time::timeout(TIME, count.wait_for(|count| *count >= n)).await.expect(otherwise).unwrap();
 }
 
 /// All text blocks of one turn.
@@ -161,7 +99,7 @@ async fn handle(State(fake): State<Arc<Inner>>, request: Request) -> Response {
     let (method, uri, headers) = (request.method().clone(), request.uri().clone(), request.headers().clone());
     let route = format!("{method} {}", uri.path());
     if let Err(complaint) = anthropic_strict::headers(&method, &headers) {
-        fake.complaints.add(format!("{route}: {complaint}"));
+        fake.script.complaints.add(format!("{route}: {complaint}"));
         return error(400, "invalid_request_error", &complaint);
     }
     if header(&headers, "x-api-key") != fake.key {
@@ -171,14 +109,14 @@ async fn handle(State(fake): State<Arc<Inner>>, request: Request) -> Response {
         (&Method::GET, "/v1/models") => models(uri.query().unwrap_or_default(), &fake),
         (&Method::POST, "/v1/messages") => messages(&fake, &body(request).await),
         _ => {
-            fake.complaints.add(format!("there is no {route}"));
+            fake.script.complaints.add(format!("there is no {route}"));
             error(404, "not_found_error", "Not found")
         }
     }
 }
 
 fn models(query: &str, fake: &Inner) -> Response {
-    fake.complaints.unless(query == "limit=1000", || format!("the models are asked for with `{query}`"));
+    fake.script.complaints.unless(query == "limit=1000", || format!("the models are asked for with `{query}`"));
     let model = |id: &&str| json!({"type": "model", "id": id, "display_name": id, "created_at": "2026-01-01T00:00:00Z", "lifecycle": "active", "max_tokens": 128_000});
     let data: Vec<Value> = MODELS.iter().map(model).collect();
     let body = json!({"data": data, "has_more": false, "first_id": MODELS[0], "last_id": MODELS[2]});
@@ -190,25 +128,16 @@ fn messages(fake: &Arc<Inner>, bytes: &Bytes) -> Response {
     let body = match judged.and_then(|body| anthropic_strict::request(&body).map(|()| body)) {
         Ok(body) => body,
         Err(complaint) => {
-            fake.complaints.add(complaint.clone());
+            fake.script.complaints.add(complaint.clone());
             return error(400, "invalid_request_error", &complaint);
         }
     };
     let model = body["model"].as_str().unwrap().to_owned();
-    fake.requests.lock().unwrap().push(body);
+    fake.script.heard(body);
     if !MODELS.contains(&model.as_str()) {
         return error(404, "not_found_error", &format!("model: {model}"));
     }
-    let reply = fake.replies.lock().unwrap().pop_front();
-    match reply {
-        Some(Reply::Stream(pieces)) => streamed(Arc::clone(fake), pieces),
-        Some(Reply::Status { code, headers, body }) => answer(code, &headers, body),
-        Some(Reply::HangUp) => hang_up(),
-        None => {
-            fake.complaints.add("a question that nobody scripted an answer for");
-            error(500, "api_error", "nothing is scripted")
-        }
-    }
+    fake.script.next(&[("request-id", "req_fake_1")])
 }
 
 fn error(code: u16, kind: &str, message: &str) -> Response {
@@ -217,41 +146,66 @@ fn error(code: u16, kind: &str, message: &str) -> Response {
     answer(code, &headers, body.to_string())
 }
 
-fn streamed(fake: Arc<Inner>, pieces: Vec<Piece>) -> Response {
-    let body = stream::iter(pieces).flat_map(move |piece| send(Arc::clone(&fake), piece));
-    let mut response = Response::new(Body::from_stream(body));
-    let headers = [("content-type", "text/event-stream; charset=utf-8"), ("request-id", "req_fake_1")];
-    for (name, value) in headers {
-        response.headers_mut().insert(name, value.parse().unwrap());
-    }
-    response
-}
-
-fn send(fake: Arc<Inner>, piece: Piece) -> BoxStream<'static, std::io::Result<Bytes>> {
-    match piece {
-        Piece::Bytes(bytes) => stream::iter([Ok(bytes)]).boxed(),
-        Piece::Break => stream::once(break_off()).boxed(),
-        Piece::Stall => stall(fake).boxed(),
+/// Status and type.
+fn trouble(trouble: Trouble) -> (u16, &'static str) {
+    match trouble {
+        Trouble::BadKey => (401, "authentication_error"),
+        Trouble::Forbidden => (403, "permission_error"),
+        Trouble::Rate => (429, "rate_limit_error"),
+        Trouble::Spent => (402, "billing_error"),
+        Trouble::Overloaded => (529, "overloaded_error"),
+        Trouble::Server => (500, "api_error"),
+        Trouble::TooLong | Trouble::BadRequest => (400, "invalid_request_error"),
     }
 }
 
-async fn break_off() -> std::io::Result<Bytes> {
-    // In between, what was said before goes out.
-    tokio::task::yield_now().await;
-    Err(std::io::Error::other("the fake breaks off"))
-}
+impl FakeModel for Anthropic {
+    fn script(&self) -> &Script {
+        &self.script
+    }
 
-/// Never says anything more, and notices when the client has gone: its stream is dropped then.
-fn stall(fake: Arc<Inner>) -> impl Stream<Item = std::io::Result<Bytes>> {
-    struct Abandoned(Arc<Inner>);
-    impl Drop for Abandoned {
-        fn drop(&mut self) {
-            self.0.abandoned.send_modify(|n| *n += 1);
+    fn wording(&self, outcome: &Outcome) -> Reply {
+        let refusal = |category: Option<&str>, words: &str| {
+            let details = json!({"type": "refusal", "category": category, "explanation": words});
+            Reply::ends("", &json!({"stop_reason": "refusal", "stop_details": details}))
+        };
+        // What the others have a code for is only said in words here.
+        let worded = |about: Trouble, message: &str| match about {
+            Trouble::TooLong => format!("prompt is too long: {message}"),
+            _ => message.to_owned(),
+        };
+        match outcome {
+            Outcome::Says(text) => Reply::says(text),
+            Outcome::Refuses(words) => refusal(None, words),
+            Outcome::Filtered => refusal(Some("general_harms"), ""),
+            Outcome::Truncated(text) => Reply::ends(text, &json!({"stop_reason": "max_tokens"})),
+            Outcome::OddStop(text) => Reply::ends(text, &json!({"stop_reason": "of_tomorrow"})),
+            Outcome::Ends(text) => Reply::begins(text, Piece::nothing()),
+            Outcome::Breaks(text) => Reply::begins(text, Piece::Break),
+            Outcome::Stalls(text) => Reply::begins(text, Piece::Stall),
+            Outcome::Malformed(text) => Reply::begins(text, Piece::raw("event: message_delta\ndata: {\"oh\n\n")),
+            Outcome::NotText(text) => Reply::begins(text, Piece::raw(vec![0xff, 0xfe, b'\n', 0x80, b'\n', b'\n'])),
+            Outcome::ErrorInside(text, about, message) => {
+                Reply::begins(text, Piece::error(trouble(*about).1, &worded(*about, message)))
+            }
+            Outcome::Error(about, message) => {
+                let (status, kind) = trouble(*about);
+                let reply = Reply::error(status, kind, &worded(*about, message));
+                // Without a time to come back at it would be a spending limit.
+                if *about == Trouble::Rate { reply.header("x-should-retry", "true") } else { reply }
+            }
+            Outcome::Later(about, seconds, message) => {
+                let (status, kind) = trouble(*about);
+                Reply::error(status, kind, &worded(*about, message)).header("retry-after", seconds.to_string())
+            }
+            Outcome::Page(code) => Reply::page(*code),
+            Outcome::HangsUp => Reply::HangUp,
         }
     }
-    stream::once(async move {
-        fake.stalled.send_modify(|n| *n += 1);
-        let _guard = Abandoned(fake);
-        futures::future::pending().await
-    })
+
+    fn turns(&self, request: &Value) -> Vec<String> {
+        let system =
+            request["system"].as_array().unwrap().iter().map(|block| block["text"].as_str().unwrap().to_owned());
+        system.chain(request["messages"].as_array().unwrap().iter().map(text_of)).collect()
+    }
 }

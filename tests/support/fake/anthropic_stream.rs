@@ -1,33 +1,11 @@
 //! The events of a streamed answer as the API sends them, with everything in it that a client must pass over.
 
-use bytes::Bytes;
+pub use super::script::Piece;
+use super::script::cut;
 use serde_json::{Value, json};
 
-/// A part of a stream.
-#[derive(Debug, Clone)]
-pub enum Piece {
-    Bytes(Bytes),
-    /// The connection dies.
-    Break,
-    /// Says nothing more until the client goes away.
-    Stall,
-}
-
 impl Piece {
-    pub fn raw(text: impl Into<Vec<u8>>) -> Self {
-        Self::Bytes(Bytes::from(text.into()))
-    }
-
-    /// Nothing: the stream ends where it is.
-    pub fn nothing() -> Self {
-        Self::raw("")
-    }
-
-    pub fn event(name: &str, mut data: Value) -> Self {
-        data["type"] = name.into();
-        Self::raw(format!("event: {name}\ndata: {data}\n\n"))
-    }
-
+    /// An error as the Messages API words it in a stream.
     pub fn error(kind: &str, message: &str) -> Self {
         Self::event("error", json!({"error": {"type": kind, "message": message}}))
     }
@@ -54,14 +32,7 @@ pub fn whole(text: &str, delta: &Value) -> Vec<Piece> {
         Piece::event("of_tomorrow", json!({"anything": [1]})),
         block(1, json!({"type": "text", "text": ""})),
     ];
-    // Small, and yet not beyond counting when somebody answers with megabytes.
-    let size = 97.max(text.len() / 500);
-    let mut rest = text;
-    while !rest.is_empty() {
-        let (piece, after) = rest.split_at(rest.ceil_char_boundary(size.min(rest.len())));
-        pieces.push(delta_of(1, json!({"type": "text_delta", "text": piece})));
-        rest = after;
-    }
+    pieces.extend(cut(text).into_iter().map(|piece| delta_of(1, json!({"type": "text_delta", "text": piece}))));
     pieces.push(delta_of(1, json!({"type": "delta_of_tomorrow", "x": 1})));
     pieces.push(stop(1));
     pieces.push(Piece::event("message_delta", json!({"delta": delta, "usage": {"output_tokens": 42}})));

@@ -1,13 +1,13 @@
 //! What the Messages API refuses, as far as its documentation says so: headers, unknown fields, turns, blocks, schemas.
 
 use super::header;
+use super::strict::{Required, must, only, schema};
 use axum::http::{HeaderMap, Method};
 use serde_json::Value;
 
 /// # Errors
 /// What is missing or wrong.
 pub fn headers(method: &Method, headers: &HeaderMap) -> Result<(), String> {
-    let must = |fine: bool, complaint: &str| if fine { Ok(()) } else { Err(complaint.to_owned()) };
     must(!header(headers, "x-api-key").is_empty(), "x-api-key is missing")?;
     must(headers.get("authorization").is_none(), "two kinds of keys")?;
     must(["2023-06-01", "2026-10-21"].contains(&header(headers, "anthropic-version")), "anthropic-version")?;
@@ -37,7 +37,7 @@ pub fn request(body: &Value) -> Result<(), String> {
     let format = &body["output_config"]["format"];
     only(format, "`format`", &["type", "schema"])?;
     must(format["type"] == "json_schema", "`format.type`")?;
-    schema(&format["schema"], 0)
+    schema(&format["schema"], 0, Required::Some)
 }
 
 /// Checks text blocks; returns the number of cache marks.
@@ -54,44 +54,4 @@ fn blocks(blocks: &Value, place: &str) -> Result<usize, String> {
         }
     }
     Ok(marks)
-}
-
-/// The subset that constrained decoding takes.
-fn schema(schema: &Value, depth: usize) -> Result<(), String> {
-    let known = ["type", "additionalProperties", "required", "properties", "items", "enum", "description"];
-    only(schema, "a schema", &known)?;
-    must(depth < 10, "the schema is too deep")?;
-    let kind = &schema["type"];
-    let is = |name: &str| kind == name || kind.as_array().is_some_and(|a| a.iter().any(|k| k == name));
-    must(kind.is_string() || kind.is_array(), "a schema without a type")?;
-    if is("object") {
-        must(schema["additionalProperties"] == false, "an object without `additionalProperties: false`")?;
-        let properties = schema["properties"].as_object().ok_or("an object without properties")?;
-        let required = schema["required"].as_array().ok_or("an object without `required`")?;
-        for name in required {
-            must(
-                name.as_str().is_some_and(|n| properties.contains_key(n)),
-                &format!("{name} is required and unknown"),
-            )?;
-        }
-        for below in properties.values() {
-            self::schema(below, depth + 1)?;
-        }
-    }
-    if is("array") {
-        self::schema(&schema["items"], depth + 1)?;
-    }
-    Ok(())
-}
-
-fn only(value: &Value, place: &str, known: &[&str]) -> Result<(), String> {
-    let object = value.as_object().ok_or_else(|| format!("{place} is not an object: {value}"))?;
-    match object.keys().find(|k| !known.contains(&k.as_str())) {
-        Some(unknown) => Err(format!("{place}: `{unknown}`: Extra inputs are not permitted")),
-        None => Ok(()),
-    }
-}
-
-fn must(fine: bool, complaint: &str) -> Result<(), String> {
-    if fine { Ok(()) } else { Err(complaint.to_owned()) }
 }

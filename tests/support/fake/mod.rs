@@ -6,11 +6,20 @@
 pub mod anthropic;
 pub mod anthropic_stream;
 pub mod anthropic_strict;
+pub mod compatible;
+pub mod compatible_stream;
+pub mod compatible_strict;
 pub mod git_server;
 pub mod github;
 pub mod github_answer;
 pub mod github_strict;
 pub mod github_talk;
+pub mod openai;
+pub mod openai_stream;
+pub mod openai_strict;
+pub mod outcome;
+pub mod script;
+pub mod strict;
 pub mod world;
 
 use axum::Router;

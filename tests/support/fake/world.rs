@@ -2,14 +2,18 @@
 //! own checkout of the same code.
 
 use super::anthropic::{Anthropic, Reply};
+use super::compatible::{Compatible, Dialect};
 use super::git_server::GitServer;
 use super::github::Github;
-use super::{TIME, anthropic};
+use super::openai::Openai;
+use super::outcome::FakeModel;
+use super::script::Script;
+use super::{TIME, anthropic, compatible, openai};
 use crate::support::git::git;
 use crate::support::{me, options, record};
 use futures::StreamExt;
 use patchwork::config::{Config, Repository, Secrets, Source};
-use patchwork::domain::draft::{DraftState, Published, Stage};
+use patchwork::domain::draft::{DraftState, DrafterKind, Published, Stage};
 use patchwork::domain::id::{DraftId, FeedbackId};
 use patchwork::domain::note::NoteText;
 use patchwork::engine::{Engine, Mode, new_command_id};
@@ -25,6 +29,8 @@ use tempfile::TempDir;
 pub const SLUG: &str = "octo/billing";
 /// Keys that are recognised wherever they turn up, and that do not look like keys: only who knows them can hide them.
 pub const ANTHROPIC_KEY: &str = "CANARYanthropic~7Q2w9Xz4Lk8Vb3Nm6Pd1";
+pub const OPENAI_KEY: &str = "CANARYopenai~2W8e5Rt1Yu6Io3Pa7Sd4";
+pub const COMPATIBLE_KEY: &str = "CANARYcompatible~4Z9x6Cv2Bn7Mq1Lk5Jh8";
 pub const GITHUB_TOKEN: &str = "CANARYgithub~9D4f1A8b3E7c0F5a2B6d";
 
 pub const SERVER: &str = "from mcp.server import MCPServer\n\nmcp = MCPServer(\"billing\")\n\n\n@mcp.tool()\ndef search_costs(query: str) -> list:\n    \
@@ -45,6 +51,8 @@ pub const FILES: [(&str, &str); 5] = [
 /// The world of one test.
 pub struct World {
     pub anthropic: Anthropic,
+    pub openai: Openai,
+    pub compatible: Compatible,
     pub github: Github,
     pub git: GitServer,
     pub waits: Waits,
@@ -88,22 +96,35 @@ impl World {
         let bare = dir.path().join("hosted").join(format!("{SLUG}.git"));
         make_repositories(&checkout, &bare);
         let git = GitServer::start(&dir.path().join("hosted"), SLUG, GITHUB_TOKEN).await;
-        git.keep_off_command_lines(ANTHROPIC_KEY);
+        for key in [ANTHROPIC_KEY, OPENAI_KEY, COMPATIBLE_KEY] {
+            git.keep_off_command_lines(key);
+        }
         let anthropic = Anthropic::start(ANTHROPIC_KEY).await;
+        let openai = Openai::start(OPENAI_KEY).await;
+        let compatible = Compatible::start(Some(COMPATIBLE_KEY), Dialect::default()).await;
         let github = Github::start(SLUG, GITHUB_TOKEN, &bare).await;
         let mut config = Config::default();
         config.anthropic.model = anthropic::MODELS[0].into();
         config.anthropic.base_url = anthropic.url().into();
+        config.openai.model = openai::MODELS[0].into();
+        config.openai.base_url = openai.url();
+        config.openai_compatible.model = compatible::MODELS[0].into();
+        config.openai_compatible.base_url = compatible.url();
         config.github.api_url = github.url().into();
         config.github.server_url = git.url().into();
         let here = |server: &str, source| Repository::new(server, source);
         config.repositories = vec![here("here", Source::Local(checkout)), here("*", Source::Github(SLUG.into()))];
-        let mut secrets =
-            Secrets { github: Some(GITHUB_TOKEN.into()), anthropic: Some(ANTHROPIC_KEY.into()), ..Secrets::default() };
+        let mut secrets = Secrets {
+            github: Some(GITHUB_TOKEN.into()),
+            anthropic: Some(ANTHROPIC_KEY.into()),
+            openai: Some(OPENAI_KEY.into()),
+            openai_compatible: Some(COMPATIBLE_KEY.into()),
+            ..Secrets::default()
+        };
         change(&mut config, &mut secrets);
         let waits = Waits::default();
         let engine = engine(dir.path(), &config, &secrets, &waits, owner()).await;
-        Self { anthropic, github, git, waits, config, secrets, engine, dir }
+        Self { anthropic, openai, compatible, github, git, waits, config, secrets, engine, dir }
     }
 
     /// Another engine on the same database.
@@ -152,6 +173,11 @@ impl World {
         start(&self.engine, id, force).await
     }
 
+    pub async fn cancel(&self, draft: &DraftId) {
+        let command = Command::CancelDraft { draft: draft.clone() };
+        self.engine.submit(new_command_id(), me(), command).await.unwrap();
+    }
+
     /// A run from its start to its end, whichever that is.
     pub async fn draft(&self, id: &FeedbackId) -> DraftDetail {
         let draft = self.start(id, true).await.unwrap();
@@ -181,8 +207,18 @@ impl World {
         (stage, reason)
     }
 
+    /// The fake behind a drafter.
+    pub fn model(&self, drafter: DrafterKind) -> &dyn FakeModel {
+        match drafter {
+            DrafterKind::Anthropic => &self.anthropic,
+            DrafterKind::Openai => &self.openai,
+            DrafterKind::OpenaiCompatible => &self.compatible,
+            DrafterKind::Command => panic!("a program is no model"),
+        }
+    }
+
     /// The answer that always fits: one file created.
-    pub fn good_reply(&self) -> &Anthropic {
+    pub fn good_reply(&self) -> &Script {
         let files = json!([{"path": "src/ranges.py", "action": "create", "content": "RANGE = 1\n", "edits": []}]);
         self.anthropic.reply(Reply::change("Add a date range", &files))
     }
