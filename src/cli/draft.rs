@@ -9,7 +9,7 @@ use super::table::counted;
 use crate::domain::draft::{Draft, DraftState, DrafterKind, Stage, TargetKind};
 use crate::domain::id::{DraftId, FeedbackId};
 use crate::engine::{Engine, new_command_id};
-use crate::protocol::read::{DraftDetail, DryRun};
+use crate::protocol::read::{DraftDetail, DryRun, RankedFile};
 use crate::protocol::{Actor, Command, EventKind, Made, Refusal, RefusalKind, Signal};
 use anyhow::bail;
 use futures::StreamExt;
@@ -95,18 +95,50 @@ fn not_the_arguments(refusal: Refusal) -> anyhow::Error {
 
 fn print_ranking(out: &mut Out, run: &DryRun) -> io::Result<()> {
     out.line(format!("{} at {}", run.repository, run.commit))?;
-    let files = counted(run.files.len() as i64, "file");
-    out.line(format!("{files}, about {} tokens of brief", run.brief_tokens))?;
+    let shown = run.files.iter().filter(|f| f.tokens > 0).count();
+    out.line(format!(
+        "{shown} of {} shown, about {} tokens of brief (budget for the repository: {})",
+        counted(run.total_files as i64, "file"),
+        run.brief_tokens,
+        run.context_tokens
+    ))?;
     out.line("")?;
     for file in &run.files {
-        let tokens = if file.tokens == 0 { "did not fit".to_owned() } else { format!("{} tokens", file.tokens) };
         out.parts(&[
             (Some(Ink::Yellow), format!("{:>8.2}  ", file.score)),
             (Some(Ink::Bold), format!("{}  ", file.path)),
-            (Some(Ink::Dim), format!("{tokens}; {}", file.reasons.join(", "))),
+            (Some(Ink::Dim), format!("{}; {}", shown_of(file), file.reasons.join(", "))),
         ])?;
     }
+    if run.weaker > 0 {
+        out.line(format!("{:>8}  {} with weaker matches", "", counted(run.weaker as i64, "more file")))?;
+    }
+    for closed in &run.closed {
+        out.line(format!("{:>8}  {} is never shown: {}", "", closed.path, closed.why))?;
+    }
+    if run.unnameable > 0 {
+        let names = counted(run.unnameable as i64, "tracked name");
+        out.line(format!("{:>8}  {names} can't be written: line breaks, control characters, or not UTF-8", ""))?;
+    }
     Ok(())
+}
+
+/// What the drafter sees of a file.
+fn shown_of(file: &RankedFile) -> String {
+    match (file.tokens, file.whole) {
+        (0, _) => format!("not shown: {}", file.left_out),
+        (tokens, true) => format!("whole, {tokens} tokens"),
+        (tokens, false) => {
+            let lines: Vec<String> = file.lines.iter().map(|(from, to)| format!("{from}-{to}")).collect();
+            format!("lines {}, {tokens} tokens", shortened(&lines))
+        }
+    }
+}
+
+/// The first few of many.
+fn shortened(items: &[String]) -> String {
+    let shown = items.iter().take(4).cloned().collect::<Vec<_>>().join(" ");
+    if items.len() > 4 { format!("{shown} and {} more parts", items.len() - 4) } else { shown }
 }
 
 async fn draft(engine: &Engine, actor: Actor, feedback: FeedbackId, args: &Args) -> anyhow::Result<Code> {

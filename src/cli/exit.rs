@@ -61,9 +61,20 @@ pub(super) fn usage(error: &clap::Error) -> ExitCode {
 pub(super) fn report(error: &anyhow::Error) -> ExitCode {
     let code = code_of(error);
     if code != Code::Ok {
-        complain(&format!("{error:#}"));
+        complain(&sentence(error));
     }
     code.into()
+}
+
+/// The chain, without the causes that an error has in its own words already.
+fn sentence(error: &anyhow::Error) -> String {
+    let mut said = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !said.contains(&cause) {
+            said = format!("{said}: {cause}");
+        }
+    }
+    said
 }
 
 /// A sentence on standard error, safe to show.
@@ -135,6 +146,15 @@ mod tests {
         let pipe: Result<(), _> = Err(std::io::Error::from(std::io::ErrorKind::BrokenPipe));
         assert_eq!(code_of(&pipe.context("printing").unwrap_err()), Code::Ok);
         assert_eq!(code_of(&anyhow::anyhow!("odd")), Code::Failed);
+    }
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let io = || std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+        let locked = LockError::Io { path: "feedback.db.lock".into(), source: io() };
+        assert_eq!(sentence(&locked.into()).matches(&io().to_string()).count(), 1);
+        let read: Result<(), _> = Err(io());
+        assert_eq!(sentence(&read.context("notes.txt").unwrap_err()), format!("notes.txt: {}", io()));
     }
 
     #[test]

@@ -1,9 +1,11 @@
-//! The model's answer: its schema, and the way from untrusted JSON to a [`ChangeSet`] or a list of problems in words.
+//! The model's answer: its schema, and the way from untrusted JSON to a [`ChangeSet`], to what it wants to see first, or to a list
+//! of problems in words.
 //!
 //! The schema keeps to what every vendor's strict mode accepts: all properties required, nullable where something may be
 //! absent, no length or pattern keywords. What it can't say is checked here, and every problem is worded for the model,
 //! which gets one chance to mend its answer.
 
+use super::lookup::Request;
 use crate::domain::change::{ChangeSet, Edit, FileChange, Problem, RepoPath};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -33,11 +35,23 @@ pub(super) fn schema() -> Value {
             "edits": {"type": "array", "items": edit, "description": "Applied in order when the file is edited, else empty"},
         },
     });
+    let look_up = json!({
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["kind", "what", "from", "to"],
+        "properties": {
+            "kind": {"type": "string", "enum": ["read", "search"]},
+            "what": {"type": "string", "description": "A path of a file or directory to read, or a literal text to search for"},
+            "from": {"type": ["integer", "null"], "description": "First line to read, counted from 1; null for the beginning"},
+            "to": {"type": ["integer", "null"], "description": "Last line to read; null for the end"},
+        },
+    });
     json!({
         "type": "object",
         "additionalProperties": false,
-        "required": ["title", "summary", "files"],
+        "required": ["look_up", "title", "summary", "files"],
         "properties": {
+            "look_up": {"type": "array", "items": look_up, "description": "What you need to see before you can answer; then `files` is empty. Else empty"},
             "title": {"type": "string", "description": "One line of at most 72 characters, in the imperative"},
             "summary": {"type": "string", "description": "What changed and why, for the reviewer, in plain Markdown"},
             "files": {"type": "array", "items": file},
@@ -48,9 +62,23 @@ pub(super) fn schema() -> Value {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawAnswer {
+    // Models that are not held to a schema leave out what they have no use for.
+    #[serde(default)]
+    look_up: Vec<RawLookUp>,
     title: String,
     summary: String,
     files: Vec<RawFile>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawLookUp {
+    kind: String,
+    what: String,
+    #[serde(default)]
+    from: Option<i64>,
+    #[serde(default)]
+    to: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -71,12 +99,47 @@ struct RawEdit {
     replace: String,
 }
 
-/// Reads an answer. An empty list of files is legal: the model may explain in `summary` why it changes nothing.
+/// What a model answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// Without files it is a refusal, with the reason in the summary.
+    Change(ChangeSet),
+    LookUp(Vec<Request>),
+}
+
+/// Reads an answer. An empty list of files is legal: the model may explain in `summary` why it changes nothing. A change counts
+/// more than the wish to see something.
 ///
 /// # Errors
 /// Every problem at once, in words a model can act on.
-pub(super) fn parse(text: &str) -> Result<ChangeSet, Vec<Problem>> {
+pub(super) fn parse(text: &str) -> Result<Answer, Vec<Problem>> {
     let raw: RawAnswer = serde_json::from_str(without_fence(text)).map_err(|e| vec![not_json(&e)])?;
+    if raw.files.is_empty() && !raw.look_up.is_empty() {
+        return look_up(raw.look_up).map(Answer::LookUp);
+    }
+    change(raw).map(Answer::Change)
+}
+
+fn look_up(raw: Vec<RawLookUp>) -> Result<Vec<Request>, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let mut requests = Vec::new();
+    for (at, RawLookUp { kind, what, from, to }) in raw.into_iter().enumerate() {
+        // Nothing is before the first line: what says so gets told how many lines there are.
+        let line = |n: Option<i64>| n.map(|n| u64::try_from(n).unwrap_or(0));
+        match kind.as_str() {
+            "read" => requests.push(Request::Read { path: what, from: line(from), to: line(to) }),
+            "search" => requests.push(Request::Search { text: what }),
+            other => problems.push(Problem {
+                path: format!("look_up[{at}]"),
+                reason: format!("`kind` is `read` or `search`, not `{}`", short(other)),
+            }),
+        }
+    }
+    problems.truncate(MAX_PROBLEMS);
+    if problems.is_empty() { Ok(requests) } else { Err(problems) }
+}
+
+fn change(raw: RawAnswer) -> Result<ChangeSet, Vec<Problem>> {
     let mut problems = Vec::new();
     if raw.title.trim().is_empty() {
         problems.push(problem("title", "it is empty"));
@@ -140,13 +203,20 @@ fn short(text: &str) -> String {
 mod tests {
     use super::*;
 
+    fn change_of(text: &str) -> Result<ChangeSet, Vec<Problem>> {
+        match parse(text)? {
+            Answer::Change(change) => Ok(change),
+            Answer::LookUp(requests) => panic!("{requests:?}"),
+        }
+    }
+
     fn answer(files: &Value) -> String {
         json!({"title": "t", "summary": "s", "files": files}).to_string()
     }
 
     #[test]
     fn the_three_actions_are_read() {
-        let set = parse(&answer(&json!([
+        let set = change_of(&answer(&json!([
             {"path": "a", "action": "create", "content": "x", "edits": []},
             {"path": "b", "action": "edit", "content": null, "edits": [{"search": "1", "replace": "2"}]},
             {"path": "c", "action": "delete", "content": null, "edits": []},
@@ -155,6 +225,30 @@ mod tests {
         let kinds: Vec<_> = set.files.iter().map(|f| f.path().as_str()).collect();
         assert_eq!(kinds, ["a", "b", "c"]);
         assert!(parse(&format!("```json\n{}\n```", answer(&json!([])))).is_ok());
+    }
+
+    #[test]
+    fn a_wish_to_see_more_is_no_change_and_needs_no_title() {
+        let ask = |look_up: Value, files: Value| {
+            json!({"look_up": look_up, "title": "", "summary": "", "files": files}).to_string()
+        };
+        let wishes = json!([
+            {"kind": "read", "what": "src/a.py", "from": 3, "to": null},
+            {"kind": "read", "what": "b", "from": -1, "to": -2},
+            {"kind": "search", "what": "x = 1", "from": null, "to": null},
+        ]);
+        let read = |path: &str, from, to| Request::Read { path: path.into(), from, to };
+        let expected = vec![
+            read("src/a.py", Some(3), None),
+            read("b", Some(0), Some(0)),
+            Request::Search { text: "x = 1".into() },
+        ];
+        assert_eq!(parse(&ask(wishes.clone(), json!([]))), Ok(Answer::LookUp(expected)));
+        let file = json!([{"path": "a", "action": "create", "content": "x", "edits": []}]);
+        assert_eq!(parse(&ask(wishes, file)).unwrap_err().len(), 2, "with files it is a change, and lacks a title");
+        let wrong =
+            parse(&ask(json!([{"kind": "run", "what": "ls", "from": null, "to": null}]), json!([]))).unwrap_err();
+        assert!(wrong[0].path == "look_up[0]" && wrong[0].reason.contains("`run`"), "{wrong:?}");
     }
 
     #[test]

@@ -7,7 +7,7 @@
 //! depend on where they stand: the system text says so, and they open the request.
 
 use super::answer;
-use super::context::{Context, Excerpt, estimate_tokens};
+use super::context::{Context, Excerpt, LeftOut, estimate_tokens};
 use super::job::{Job, Previous, Turn};
 use super::template::fill;
 use crate::domain::change::Problem;
@@ -78,12 +78,18 @@ impl Brief {
         [SYSTEM, &self.files, &self.repository, &self.request, CLOSING].iter().map(|t| estimate_tokens(t)).sum()
     }
 
-    pub(super) fn prompt(&self, max_output_tokens: u32) -> Prompt {
+    /// `lookups` is how often the model may ask to see more.
+    pub(super) fn prompt(&self, max_output_tokens: u32, lookups: usize) -> Prompt {
+        let lookups = match lookups {
+            0 => "Nothing more can be looked up: answer with what you have, and leave `look_up` empty.".to_owned(),
+            1 => "You may use `look_up` once before you answer.".to_owned(),
+            many => format!("You may use `look_up` up to {many} times before you answer."),
+        };
         let question = vec![
             Block { text: self.files.clone(), cache: true },
             Block { text: self.repository.clone(), cache: false },
             Block { text: self.request.clone(), cache: false },
-            Block { text: CLOSING.to_owned(), cache: true },
+            Block { text: fill(CLOSING, &[("lookups", &lookups)]), cache: true },
         ];
         Prompt {
             system: vec![Block { text: SYSTEM.to_owned(), cache: true }],
@@ -194,13 +200,14 @@ fn file(excerpt: &Excerpt) -> String {
 }
 
 fn left_out(context: &Context) -> String {
-    if context.left_out.is_empty() {
+    let named = |l: &LeftOut| format!("{} ({})", l.path, l.why);
+    let (weaker, closed) = (&context.left_out, &context.closed);
+    if weaker.is_empty() && closed.is_empty() {
         return "Every file that matches the report is shown above.\n".into();
     }
-    let named = context.left_out.iter().take(MAX_LEFT_OUT).map(|l| format!("{} ({})", l.path, l.why));
-    let more = context.left_out.len().saturating_sub(MAX_LEFT_OUT);
+    let more = weaker.len().saturating_sub(MAX_LEFT_OUT);
     let more = (more > 0).then(|| format!("and {more} more with weaker matches"));
-    lines(named.chain(more))
+    lines(weaker.iter().take(MAX_LEFT_OUT).map(named).chain(more).chain(closed.iter().map(named)))
 }
 
 fn ranking(context: &Context) -> String {
@@ -216,7 +223,7 @@ fn lines(items: impl Iterator<Item = String>) -> String {
 }
 
 /// Puts text between two lines that it can't contain: both carry a number made from the text itself.
-fn fenced(tag: &str, attributes: &str, text: &str) -> String {
+pub(super) fn fenced(tag: &str, attributes: &str, text: &str) -> String {
     let digest = Sha256::digest(text.as_bytes());
     // Six bytes: nobody can write a text that contains a given 48 bits of its own digest.
     let seal = digest.iter().take(6).fold(0_u64, |seal, byte| seal << 8 | u64::from(*byte));
@@ -265,7 +272,7 @@ mod tests {
             (REPAIR, &["problems"]),
             (COMMAND, &["request", "ranking"]),
             (SYSTEM, &[]),
-            (CLOSING, &[]),
+            (CLOSING, &["lookups"]),
         ] {
             let values: Vec<_> = names.iter().map(|n| (*n, "")).collect();
             assert!(!fill(template, &values).contains("{{"));

@@ -25,6 +25,11 @@ pub enum DraftError {
     /// The drafter considered the report and left the code alone.
     #[error("The drafter changed nothing{} Add a note that says what you want, and draft again.", says(.0))]
     NoChange(String),
+    /// The model never got to an answer.
+    #[error(
+        "The model asked {0} times to see more of the repository and never answered. Add a note that names the files to change, or raise `lookups` under [draft] in config.toml, and draft again."
+    )]
+    OnlyAsked(usize),
     /// The answer was wrong, and wrong again after it was told why.
     #[error("The change can't be applied, and asking once more did not help: {}. Add a note that says which files to change and how, and draft again.", list(.0))]
     BadChange(Vec<Problem>),

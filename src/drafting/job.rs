@@ -104,6 +104,8 @@ pub struct Reply {
 pub enum ReplyKind {
     /// Its change could not be applied.
     Repair,
+    /// It asked to see more of the repository.
+    LookUp,
 }
 
 /// How a run ended, when nothing went wrong.

@@ -17,6 +17,7 @@ mod command;
 mod context;
 mod error;
 mod job;
+mod lookup;
 mod model;
 mod pipeline;
 mod protect;
@@ -25,6 +26,7 @@ mod ready;
 mod tail;
 mod template;
 
+pub use context::choose_files;
 pub use error::DraftError;
 pub use job::{
     Artifact, Job, Outcome, Previous, Reply, ReplyKind, Reporter, Saved, SavedChange, SavedConversation, Stop, Tools,

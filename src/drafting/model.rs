@@ -3,21 +3,25 @@
 //! A conversation is saved after each answer and each reply. A run that was interrupted goes on where it was: what the model
 //! has answered is not asked for again, and how often it was told to mend something still counts.
 
-use super::answer;
+use super::answer::{self, Answer};
 use super::brief::{self, Brief};
 use super::context::estimate_tokens;
 use super::error::DraftError;
 use super::job::{Artifact, Drafted, Reply, ReplyKind, Reporter, SavedConversation, Tools, Turn};
+use super::lookup::{self, Request};
 use super::protect::Protected;
 use super::tail::Tail;
 use crate::domain::change::{ChangeSet, Plan, Problem};
 use crate::domain::draft::{DrafterKind, Stage, Usage};
 use crate::domain::text;
 use crate::providers::{Completion, Model, Prompt, ProviderError, Worktree};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How often an answer that can't be applied goes back to the model.
 const MAX_REPAIRS: usize = 1;
+/// The part of the context's budget that is spent on what a model asks to see at a time.
+const ROUND_SHARE: usize = 4;
 /// Most of an unusable answer that the log keeps, in bytes.
 const MAX_LOGGED: usize = 64 * 1024;
 
@@ -29,6 +33,9 @@ pub(super) struct Conversation<'a> {
     reporter: &'a dyn Reporter,
     stage: Stage,
     saved: SavedConversation,
+    /// How often the model may ask to see something, and the estimated tokens of what it is shown each time.
+    rounds: usize,
+    round_tokens: usize,
 }
 
 impl<'a> Conversation<'a> {
@@ -42,10 +49,12 @@ impl<'a> Conversation<'a> {
         saved: Option<SavedConversation>,
     ) -> Result<Self, DraftError> {
         let model = Model::of(drafter, tools.http.clone(), &tools.config, &tools.secrets)?;
-        let question = brief.prompt(model.max_output_tokens());
+        let draft = &tools.config.draft;
+        let question = brief.prompt(model.max_output_tokens(), draft.lookups);
         let saved = saved.filter(|saved| saved.base == base);
         let saved = saved.unwrap_or_else(|| SavedConversation::about(base));
-        Ok(Self { model, question, reporter, stage: Stage::Model, saved })
+        let (rounds, round_tokens) = (draft.lookups, draft.context_tokens / ROUND_SHARE);
+        Ok(Self { model, question, reporter, stage: Stage::Model, saved, rounds, round_tokens })
     }
 
     /// Whether the model has answered before.
@@ -54,11 +63,23 @@ impl<'a> Conversation<'a> {
     }
 
     /// The model and the check stage: a change that applies, or why there is none.
-    pub(super) async fn change(&mut self, worktree: &Worktree, protected: &Protected) -> Result<Drafted, DraftError> {
+    pub(super) async fn change(
+        &mut self,
+        worktree: &Arc<Worktree>,
+        protected: &Protected,
+    ) -> Result<Drafted, DraftError> {
         loop {
             let answer = self.answer().await?;
+            let judged = match answer::parse(&answer) {
+                Ok(Answer::LookUp(requests)) => {
+                    self.look_up(requests, worktree).await?;
+                    continue;
+                }
+                Ok(Answer::Change(change)) => judge(change, worktree, protected),
+                Err(problems) => Err(problems),
+            };
             self.enter(Stage::Check).await?;
-            let problems = match judge(&answer, worktree, protected) {
+            let problems = match judged {
                 Ok(judged) => return self.finish(judged),
                 Err(problems) => problems,
             };
@@ -69,6 +90,23 @@ impl<'a> Conversation<'a> {
             self.reporter.detail("Asking the model to mend its answer".into()).await?;
             self.reply(ReplyKind::Repair, brief::repair(&problems)).await?;
         }
+    }
+
+    /// Shows the model what it asked for. One that goes on asking is told to answer, once, and then given up.
+    async fn look_up(&mut self, requests: Vec<Request>, worktree: &Arc<Worktree>) -> Result<(), DraftError> {
+        let asked = self.replies(ReplyKind::LookUp);
+        if asked > self.rounds {
+            return Err(DraftError::OnlyAsked(asked));
+        }
+        let shown: Vec<String> = requests.iter().map(Request::shown).collect();
+        self.reporter.detail(format!("The model asked for: {}", text::clipped(&shown.join(", "), 600))).await?;
+        let reply = if asked == self.rounds {
+            lookup::LAST.to_owned()
+        } else {
+            let results = lookup::serve(requests, worktree, self.round_tokens).await?;
+            lookup::turn(&results, self.rounds - asked - 1)
+        };
+        self.reply(ReplyKind::LookUp, reply).await
     }
 
     /// Says something to the last answer; the next one will be about that.
@@ -155,8 +193,7 @@ impl<'a> Conversation<'a> {
 }
 
 /// An answer without files is legal here: the model may have a reason, and it stands in the summary.
-fn judge(answer: &str, worktree: &Worktree, protected: &Protected) -> Result<(ChangeSet, Plan), Vec<Problem>> {
-    let change = answer::parse(answer)?;
+fn judge(change: ChangeSet, worktree: &Worktree, protected: &Protected) -> Result<(ChangeSet, Plan), Vec<Problem>> {
     if change.files.is_empty() {
         return Ok((change, Plan::new()));
     }

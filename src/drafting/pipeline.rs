@@ -14,7 +14,7 @@ use crate::domain::draft::{DrafterKind, Stage, TargetKind};
 use crate::domain::review::{Choices, Proposal};
 use crate::domain::text;
 use crate::domain::time::Millis;
-use crate::protocol::read::DryRun;
+use crate::protocol::read::{ClosedFile, DryRun};
 use crate::providers::Worktree;
 use std::sync::Arc;
 
@@ -59,6 +59,11 @@ async fn look(job: &Job, tools: &Tools, place: &Place, worktree: &Arc<Worktree>)
         repository: place.name.clone(),
         commit: worktree.base_commit().to_owned(),
         files: context.ranked,
+        weaker: context.weaker,
+        closed: context.closed.iter().map(|c| ClosedFile { path: c.path.to_string(), why: c.why.to_owned() }).collect(),
+        unnameable: worktree.left_out(),
+        total_files: context.total_files,
+        context_tokens: tools.config.draft.context_tokens,
         brief_tokens,
     })
 }
@@ -88,10 +93,11 @@ async fn checkout(job: &Job, tools: &Tools, place: &Place, commit: Option<&str>)
 /// Ranks the worktree's files on a blocking thread.
 async fn choose(job: &Job, tools: &Tools, place: &Place, worktree: &Arc<Worktree>) -> Result<Context, DraftError> {
     let files = worktree.files().await?;
-    let paths: Vec<RepoPath> = files.into_iter().filter(|f| REGULAR.contains(&f.mode)).map(|f| f.path).collect();
-    if paths.is_empty() {
+    if !files.iter().any(|f| REGULAR.contains(&f.mode)) {
         return Err(DraftError::EmptyRepository(place.name.clone()));
     }
+    // Links and submodules as well: reading one says what it is.
+    let paths: Vec<RepoPath> = files.into_iter().map(|f| f.path).collect();
     let worktree = Arc::clone(worktree);
     let (report, previous) = (job.report.clone(), job.previous.clone());
     let budget = tools.config.draft.context_tokens;
@@ -211,7 +217,7 @@ impl Run<'_> {
         self.reporter.stage(Stage::Context).await?;
         let context = choose(self.job, self.tools, self.place, worktree).await?;
         let brief = Brief::new(self.job, &context);
-        self.report_context(&context).await?;
+        self.report_context(&context, worktree.left_out()).await?;
         self.reporter.stage(Stage::Model).await?;
         let Drafted { title, summary, files, usage } = match self.job.drafter {
             DrafterKind::Anthropic | DrafterKind::Openai | DrafterKind::OpenaiCompatible => {
@@ -236,7 +242,7 @@ impl Run<'_> {
     async fn ask_model(
         &self,
         brief: &Brief,
-        worktree: &Worktree,
+        worktree: &Arc<Worktree>,
         saved: Option<SavedConversation>,
     ) -> Result<Drafted, DraftError> {
         let base = worktree.base_commit();
@@ -262,15 +268,24 @@ impl Run<'_> {
         command::check(self.tools, said, worktree, self.protected).await
     }
 
-    async fn report_context(&self, context: &Context) -> Result<(), DraftError> {
+    async fn report_context(&self, context: &Context, unnameable: usize) -> Result<(), DraftError> {
         let (shown, total) = (context.excerpts.len(), context.total_files);
-        self.say(format!("{shown} of {total} files shown, about {} tokens", context.tokens())).await?;
+        let whole = context.excerpts.iter().filter(|e| e.whole).count();
+        let tokens = context.tokens();
+        self.say(format!("{shown} of {total} files shown, {whole} of them whole, about {tokens} tokens")).await?;
         for file in context.ranked.iter().take(8) {
             self.say(format!("{} ({})", file.path, file.reasons.join(", "))).await?;
         }
         if !context.left_out.is_empty() {
             self.say(format!("{} weaker matches are named to the drafter and not shown", context.left_out.len()))
                 .await?;
+        }
+        for closed in &context.closed {
+            self.say(format!("{} is not shown: {}", closed.path, closed.why)).await?;
+        }
+        if unnameable > 0 {
+            let why = "line breaks, control characters, or not UTF-8";
+            self.say(format!("{unnameable} tracked names are left out: they can't be written ({why})")).await?;
         }
         self.reporter.save(Artifact::Files(context.ranked.clone())).await?;
         Ok(())

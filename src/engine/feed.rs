@@ -29,8 +29,10 @@ impl ProgressBoard {
     }
 
     pub(super) fn put(&self, progress: Progress) {
+        let mut slots = self.slots();
+        // Under the lock: two runs that report at once must not get the same number, or a watcher that saw one misses the other.
         let version = *self.version.borrow() + 1;
-        self.slots().insert(progress.draft.clone(), (version, progress));
+        slots.insert(progress.draft.clone(), (version, progress));
         self.version.send_replace(version);
     }
 
@@ -50,6 +52,8 @@ impl ProgressBoard {
 struct Watcher {
     engine: Arc<Inner>,
     after: Seq,
+    /// The log was read once: it knows the position.
+    begun: bool,
     bell: watch::Receiver<Seq>,
     progress: watch::Receiver<u64>,
     seen_progress: u64,
@@ -63,6 +67,7 @@ pub(super) fn watch_from(engine: Arc<Inner>, after: Seq) -> BoxStream<'static, S
         progress: engine.progress.version.subscribe(),
         engine,
         after,
+        begun: false,
         seen_progress: 0,
         ready: VecDeque::new(),
     };
@@ -76,7 +81,8 @@ impl Watcher {
             if let Some(signal) = self.ready.pop_front() {
                 return Some(signal);
             }
-            if *self.bell.borrow_and_update() > self.after {
+            let rung = *self.bell.borrow_and_update() > self.after;
+            if rung || !self.begun {
                 self.read_log().await;
                 continue;
             }
@@ -99,12 +105,14 @@ impl Watcher {
     async fn read_log(&mut self) {
         match self.engine.store.tail(self.after).await {
             Ok(Tail::Events(events)) => {
+                self.begun = true;
                 if let Some(last) = events.last() {
                     self.after = last.seq;
                 }
                 self.ready.extend(events.into_iter().map(|e| Signal::Event(Box::new(e))));
             }
-            Ok(Tail::Pruned) => {
+            Ok(Tail::Gone) => {
+                self.begun = true;
                 self.after = *self.bell.borrow();
                 self.ready.push_back(Signal::Reset);
             }

@@ -18,7 +18,12 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// How often an owner looks for runs that nobody works on: a process that dies tells nobody.
+const ORPHAN_LOOK: Duration = Duration::from_secs(2);
 
 /// What `StartDraft` asks for.
 pub(super) struct Wanted {
@@ -84,6 +89,26 @@ impl Engine {
         Ok(())
     }
 
+    /// Goes on with the runs of processes that die beside this one, until the engine closes.
+    pub(super) async fn adopt_orphans(self) {
+        let closing = self.inner.closing.clone();
+        let mut before = BTreeSet::new();
+        while closing.run_until_cancelled(tokio::time::sleep(ORPHAN_LOOK)).await.is_some() {
+            let unfinished = match self.inner.store.unfinished_drafts().await {
+                Ok(drafts) => drafts.into_iter().map(|draft| draft.id).collect::<BTreeSet<_>>(),
+                Err(e) => {
+                    tracing::debug!(error = %e, "looking for runs that nobody works on");
+                    continue;
+                }
+            };
+            // One that was not there before belongs to whoever is about to begin it.
+            for draft in unfinished.intersection(&before) {
+                self.spawn_run(draft.clone());
+            }
+            before = unfinished;
+        }
+    }
+
     fn spawn_run(&self, draft: DraftId) {
         let inner = Arc::clone(&self.inner);
         inner.jobs.send_modify(|n| *n += 1);
@@ -91,12 +116,14 @@ impl Engine {
             let git = GitCache::new(inner.options.cache_dir.clone());
             // The closing token is the only way out that leaves the run as it is, to be resumed.
             let closing = inner.closing.clone();
-            tokio::select! {
-                () = run_one(&inner, &git, &draft) => {}
-                () = closing.cancelled() => {}
-            }
+            let was_ours = tokio::select! {
+                was_ours = run_one(&inner, &git, &draft) => was_ours,
+                () = closing.cancelled() => true,
+            };
             git.until_clean().await;
-            inner.progress.clear(&draft);
+            if was_ours {
+                inner.progress.clear(&draft);
+            }
             inner.jobs.send_modify(|n| *n -= 1);
         });
     }
@@ -150,25 +177,31 @@ impl Inner {
 }
 
 /// Waits for a place, runs, and writes the end.
-async fn run_one(inner: &Arc<Inner>, git: &GitCache, id: &DraftId) {
+///
+/// False when somebody else is at it: another process, or another task of this one.
+async fn run_one(inner: &Arc<Inner>, git: &GitCache, id: &DraftId) -> bool {
     let path = inner.options.cache_dir.join("runs").join(format!("{id}.lock"));
     let lock = match lock::try_take(&path) {
         Ok(Some(lock)) => lock,
-        // Another process is at it.
-        Ok(None) => return,
+        Ok(None) => return false,
         Err(e) => {
             let reason = format!("{} can't be locked: {e}; check the cache directory", path.display());
-            return end(inner, id, Change::FailDraft { draft: id.clone(), reason }).await;
+            end(inner, id, Change::FailDraft { draft: id.clone(), reason }).await;
+            return true;
         }
     };
-    tokio::select! {
-        () = run_in_place(inner, git, id) => {}
-        () = until_over(inner, id) => tracing::info!(draft.id = %id, "run stopped"),
+    // Who had the lock before may have come to the end.
+    if inner.store.draft_head(id).await.is_ok_and(|draft| draft.state.is_active()) {
+        tokio::select! {
+            () = run_in_place(inner, git, id) => {}
+            () = until_over(inner, id) => tracing::info!(draft.id = %id, "run stopped"),
+        }
     }
     drop(lock);
     if let Err(e) = std::fs::remove_file(&path) {
         tracing::debug!(error = %e, "a run's lock file stays behind");
     }
+    true
 }
 
 async fn run_in_place(inner: &Arc<Inner>, git: &GitCache, id: &DraftId) {

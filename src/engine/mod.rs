@@ -28,7 +28,7 @@ use crate::domain::time::{DAY, Millis};
 use crate::protocol::read::{Detail, DraftDetail, Facets, Hello, Page, PageRequest, Row, Snapshot, Stats};
 use crate::protocol::{Actor, Command, Door, PROTOCOL_VERSION, Receipt, Refusal, RefusalKind, Seq, Signal};
 use crate::providers::http::Http;
-use crate::store::{Change, Options, Store, StoreError, Write, Written};
+use crate::store::{self, Change, Options, Store, StoreError, Write, Written};
 use feed::ProgressBoard;
 use futures::stream::BoxStream;
 use std::path::PathBuf;
@@ -119,13 +119,8 @@ impl Engine {
     pub async fn open_with(options: EngineOptions, http: Http) -> Result<Self, OpenError> {
         let now = options.clock.now();
         let store_options = Options { path: options.database.clone(), now };
-        // A lock file needs the directory, which the store makes; a migration needs the lock. Hence the order.
-        if let Some(dir) = options.database.parent() {
-            std::fs::create_dir_all(dir).map_err(|e| StoreError::Open {
-                path: options.database.clone(),
-                reason: format!("its directory can't be made: {e}"),
-            })?;
-        }
+        // The lock file needs the directory; a migration needs the lock. Hence the order.
+        store::make_directory(&options.database)?;
         let lock = match &options.mode {
             Mode::Owner { role } => {
                 let me = OwnerInfo { pid: std::process::id(), since: now.to_iso(), role: role.clone() };
@@ -160,6 +155,7 @@ impl Engine {
             let before = self.now().minus(LOG_KEEP_MS);
             self.write(None, Actor::new(Door::Engine, ""), Change::PruneLog { before, keep: LOG_KEEP }).await?;
             self.resume_runs().await?;
+            tokio::spawn(self.clone().adopt_orphans());
         }
         Ok(())
     }

@@ -40,6 +40,7 @@ pub(super) async fn record(
 /// Stores a report, whichever path it came by.
 pub(super) async fn accept(app: &App, key: IdempotencyKey, body: Value) -> Result<(StatusCode, Json<Taken>), ApiError> {
     let mut report = NewFeedback::parse(body).map_err(ApiError::fields)?;
+    let own = report.id.clone();
     let command = match (key.0, &report.id) {
         (Some(key), Some(_)) => key,
         (Some(key), None) => {
@@ -53,8 +54,10 @@ pub(super) async fn accept(app: &App, key: IdempotencyKey, body: Value) -> Resul
     let known_answer = app.engine().known_answer(&report.report).await;
     let receipt = app.engine().submit(command, actor(), Command::RecordFeedback { report: Box::new(report) }).await?;
     match receipt.made {
-        Made::Feedback(id) => Ok((StatusCode::CREATED, Json(Taken { recorded: Recorded::new(id), known_answer }))),
-        Made::Note(_) | Made::Draft(_) | Made::Nothing => Err(key_used_elsewhere()),
+        Made::Feedback(id) if own.is_none_or(|own| own == id) => {
+            Ok((StatusCode::CREATED, Json(Taken { recorded: Recorded::new(id), known_answer })))
+        }
+        Made::Feedback(_) | Made::Note(_) | Made::Draft(_) | Made::Nothing => Err(key_used_elsewhere()),
     }
 }
 
@@ -82,10 +85,10 @@ impl FromRequestParts<App> for IdempotencyKey {
     }
 }
 
-/// The key belongs to a request of another kind, so its first answer does not fit this one.
+/// The key belongs to another request, so its first answer does not fit this one.
 pub(super) fn key_used_elsewhere() -> ApiError {
     ApiError::new(
         StatusCode::CONFLICT,
-        "this Idempotency-Key was used for another kind of request; make a new key for each request and keep it for its repeats",
+        "this Idempotency-Key was used for another request; make a new key for each request and keep it for its repeats",
     )
 }

@@ -35,6 +35,16 @@ pub struct Detail {
 }
 
 impl Detail {
+    /// Bytes of its texts: about what it takes in memory and on the wire.
+    pub fn bytes(&self) -> usize {
+        let r = &self.feedback.report;
+        let texts = [&r.what_i_needed, &r.what_i_tried, &r.suggestion, &r.user_goal];
+        let extra: usize = r.extra.iter().map(|(name, value)| name.len() + value.to_string().len()).sum();
+        texts.into_iter().chain(&r.tools_available).map(String::len).sum::<usize>()
+            + self.notes.iter().map(|note| note.content.len()).sum::<usize>()
+            + extra
+    }
+
     pub fn matches(&self, filter: &Filter, now: Millis) -> bool {
         let notes: Vec<String> = self.notes.iter().map(|n| n.content.clone()).collect();
         filter.matches(Facts { feedback: &self.feedback, notes: &notes }, now)
@@ -201,8 +211,17 @@ pub struct RankedFile {
     pub score: f64,
     /// The words and signals that made the score, strongest first.
     pub reasons: Vec<String>,
-    /// Estimated tokens that its excerpt takes in the brief; 0 when it did not fit.
+    /// Estimated tokens that its excerpt takes in the brief; 0 when it is not shown.
     pub tokens: usize,
+    /// The drafter sees all of it.
+    #[serde(default)]
+    pub whole: bool,
+    /// First and last line, from 1, of each part that the drafter sees of a file which it does not see whole.
+    #[serde(default)]
+    pub lines: Vec<(usize, usize)>,
+    /// Why it is not shown; empty when it is.
+    #[serde(default)]
+    pub left_out: String,
 }
 
 // Scores are finite by construction.
@@ -215,8 +234,24 @@ pub struct DryRun {
     pub repository: String,
     pub commit: String,
     pub files: Vec<RankedFile>,
-    /// Estimated tokens of the whole brief.
+    /// Files that match more weakly than all of those, and are not shown.
+    pub weaker: usize,
+    /// Files whose names match and that are never shown.
+    pub closed: Vec<ClosedFile>,
+    /// Tracked names that nothing can be done with: line breaks, other control characters, no UTF-8.
+    pub unnameable: usize,
+    /// Tracked files.
+    pub total_files: usize,
+    /// Estimated tokens that the repository's part of the brief may have, and of the whole brief.
+    pub context_tokens: usize,
     pub brief_tokens: usize,
+}
+
+/// A file that can't be shown or must not be, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClosedFile {
+    pub path: String,
+    pub why: String,
 }
 
 /// Settings as the API shows them: secrets masked to their last four characters.

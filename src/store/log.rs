@@ -5,11 +5,11 @@ use super::rows;
 use crate::domain::id::CommandId;
 use crate::domain::time::Millis;
 use crate::protocol::{Actor, Door, Event, EventKind, Made, Seq};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 /// Events read in one go.
 const TAIL: i64 = 256;
-/// Bytes of report text after which a tail ends early: reports can be large, and a watcher holds a tail in memory.
+/// Bytes of reports after which a tail ends early: reports can be large, and a watcher holds a tail in memory.
 const TAIL_BYTES: usize = 4 * 1024 * 1024;
 
 /// What a watcher gets.
@@ -17,8 +17,9 @@ const TAIL_BYTES: usize = 4 * 1024 * 1024;
 pub enum Tail {
     /// The next events, oldest first; empty when there are none.
     Events(Vec<Event>),
-    /// The log was pruned beyond the watcher's position.
-    Pruned,
+    /// The log has nothing to go on from: it was pruned beyond the watcher's position, or that is a number it never gave, as after
+    /// an older copy of the file was put back.
+    Gone,
 }
 
 /// A new entry.
@@ -91,11 +92,23 @@ pub(super) fn append(tx: &Connection, e: &Entry<'_>) -> Result<Seq, StoreError> 
     Ok(Seq(tx.last_insert_rowid()))
 }
 
+/// What came of a command.
+pub(super) struct Answer {
+    pub(super) seq: Seq,
+    pub(super) made: Made,
+    /// The report it was about, where it was about one.
+    pub(super) feedback_n: Option<i64>,
+}
+
 /// The answer that a command got, when it is in the log.
-pub(super) fn answer(tx: &Connection, command: &CommandId) -> Result<Option<(Seq, Made)>, StoreError> {
-    let mut select = tx.prepare_cached("SELECT seq, made FROM events WHERE command = ?1 ORDER BY seq DESC LIMIT 1")?;
-    let mut rows = select.query_map([command.as_str()], |r| Ok((Seq(r.get(0)?), made_of(&r.get::<_, String>(1)?))))?;
-    Ok(rows.next().transpose()?)
+pub(super) fn answer(tx: &Connection, command: &CommandId) -> Result<Option<Answer>, StoreError> {
+    let mut select = tx.prepare_cached(
+        "SELECT seq, made, coalesce(feedback_n, (SELECT d.feedback_n FROM drafts d WHERE d.n = draft_n))
+         FROM events WHERE command = ?1 ORDER BY seq DESC LIMIT 1",
+    )?;
+    let answer =
+        |r: &Row<'_>| Ok(Answer { seq: Seq(r.get(0)?), made: made_of(r.get_ref(1)?.as_str()?), feedback_n: r.get(2)? });
+    Ok(select.query_row([command.as_str()], answer).optional()?)
 }
 
 /// The number of the newest event ever written, pruned ones included.
@@ -107,9 +120,10 @@ pub(super) fn newest(conn: &Connection) -> Result<Seq, StoreError> {
 /// Reads on from `after`, with the rows as they are now.
 pub(super) fn tail(conn: &Connection, after: Seq) -> Result<Tail, StoreError> {
     let oldest: Option<i64> = conn.prepare_cached("SELECT min(seq) FROM events")?.query_row([], |r| r.get(0))?;
-    let gap = oldest.map_or(newest(conn)? > after, |oldest| oldest > after.0 + 1);
-    if gap {
-        return Ok(Tail::Pruned);
+    let newest = newest(conn)?;
+    let gap = oldest.map_or(newest > after, |oldest| oldest > after.0 + 1);
+    if gap || after > newest {
+        return Ok(Tail::Gone);
     }
     let sql = "SELECT seq, at, kind, door, actor, command, text, feedback_n, draft_n FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2";
     let mut select = conn.prepare_cached(sql)?;
@@ -128,9 +142,7 @@ pub(super) fn tail(conn: &Connection, after: Seq) -> Result<Tail, StoreError> {
             Some(n) => super::reads::draft_by_number(conn, n)?.map(Box::new),
             None => None,
         };
-        bytes += feedback
-            .as_ref()
-            .map_or(0, |d| d.feedback.report.what_i_needed.len() + d.feedback.report.what_i_tried.len());
+        bytes += feedback.as_ref().map_or(0, |detail| detail.bytes());
         events.push(Event {
             seq: Seq(r.get(0)?),
             at: Millis(r.get(1)?),

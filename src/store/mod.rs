@@ -26,5 +26,6 @@ mod writer;
 pub use artifacts::ArtifactName;
 pub use error::{Fault, StoreError};
 pub use log::Tail;
+pub use open::make_directory;
 pub use write::{Change, NewDraft, Write, Written};
 pub use writer::{Options, Store};

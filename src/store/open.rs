@@ -2,7 +2,7 @@
 
 use super::error::StoreError;
 use rusqlite::{Connection, OpenFlags};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
 
@@ -33,12 +33,15 @@ pub(super) fn reader(path: &Path) -> Result<Connection, StoreError> {
     Ok(conn)
 }
 
+/// Makes the file's directory (0700), if it is not there.
+pub fn make_directory(path: &Path) -> Result<(), StoreError> {
+    let Some(dir) = path.parent().filter(|d| !d.as_os_str().is_empty()) else { return Ok(()) };
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    made.map_err(|e| refuse(path, format!("its directory can't be made: {e}")))
+}
+
 fn make_private(path: &Path) -> Result<(), StoreError> {
-    if let Some(dir) = path.parent().filter(|d| !d.as_os_str().is_empty() && !d.exists()) {
-        std::fs::create_dir_all(dir).map_err(|e| refuse(path, format!("its directory can't be made: {e}")))?;
-        std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700))
-            .map_err(|e| refuse(path, format!("its directory can't be made private: {e}")))?;
-    }
+    make_directory(path)?;
     if path.exists() {
         return Ok(());
     }

@@ -6,7 +6,7 @@
 
 use super::error::StoreError;
 use super::query::{Conditions, Narrow, json_array};
-use super::rows::{FEEDBACK_COLUMNS, ROW_COLUMNS};
+use super::rows::ROW_COLUMNS;
 use crate::domain::filter::Sort;
 use crate::domain::time::Millis;
 use crate::protocol::read::PageRequest;
@@ -42,7 +42,6 @@ fn as_params(values: &[Value]) -> impl rusqlite::Params + '_ {
 pub(super) fn page(
     conn: &Connection,
     request: &PageRequest,
-    whole: bool,
     except: &[i64],
     now: Millis,
 ) -> Result<Select, StoreError> {
@@ -60,9 +59,8 @@ pub(super) fn page(
         Some(expression) => by_words(conn, &mut conditions, expression)?,
     };
     let limit = conditions.bind(request.limit as i64 + 1);
-    let columns = if whole { FEEDBACK_COLUMNS } else { ROW_COLUMNS };
     let sql = format!(
-        "SELECT {columns} FROM feedback f WHERE f.n IN
+        "SELECT {ROW_COLUMNS} FROM feedback f WHERE f.n IN
          (SELECT {key} FROM {from} ORDER BY {key} {direction} LIMIT {limit}) ORDER BY f.n {direction}"
     );
     Ok(Select { sql, params: conditions.params })

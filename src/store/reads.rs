@@ -21,10 +21,12 @@ use crate::protocol::Seq;
 use crate::protocol::read::{
     Detail, DraftDetail, Facets, MAX_PAGE, Page, PageRequest, Position, RankedFile, Row, Snapshot, Stats,
 };
-use rusqlite::{Connection, OptionalExtension, Row as SqlRow, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 
+/// Bytes of reports after which a page of whole ones ends early: one report can have a megabyte, a page two hundred of them.
+const LIST_BYTES: usize = 8 * 1024 * 1024;
 /// Values that a facet lists at most.
 const FACETS: i64 = 50;
 
@@ -45,15 +47,21 @@ impl Store {
         self.read(move |conn| page(conn, &request, now)).await
     }
 
+    /// Like [`Self::page`], with everything of each report. Ends early, and says so, where the reports are large.
     pub async fn list(&self, request: PageRequest, now: Millis) -> Result<Page<Detail>, StoreError> {
         self.read(move |conn| {
-            let found = matching(conn, &request, true, now, rows::feedback, |detail| detail.feedback, |f| f.n)?;
-            let mut details = Vec::new();
-            for feedback in found {
-                details.push(rows::with_notes(conn, feedback)?);
+            let Page { seq, rows, mut next } = page(conn, &request, now)?;
+            let (mut details, mut bytes) = (Vec::with_capacity(rows.len()), 0);
+            for row in &rows {
+                if bytes > LIST_BYTES {
+                    next = details.last().map(|last: &Detail| Position(last.feedback.n));
+                    break;
+                }
+                let Some(detail) = rows::detail(conn, row.n)? else { continue };
+                bytes += detail.bytes();
+                details.push(detail);
             }
-            let next = cut(&mut details, request.limit, |d| d.feedback.n);
-            Ok(Page { seq: log::newest(conn)?, rows: details, next })
+            Ok(Page { seq, rows: details, next })
         })
         .await
     }
@@ -223,36 +231,21 @@ fn ids_like<T>(
     Ok(ids.collect::<Result<_, _>>()?)
 }
 
-/// Cuts off the row beyond the limit and says where the next page begins.
-fn cut<T>(found: &mut Vec<T>, limit: usize, n: impl Fn(&T) -> i64) -> Option<Position> {
-    if found.len() <= limit {
-        return None;
-    }
-    found.truncate(limit);
-    found.last().map(|last| Position(n(last)))
-}
-
 fn page(conn: &Connection, request: &PageRequest, now: Millis) -> Result<Page<Row>, StoreError> {
-    let mut found = matching(conn, request, false, now, rows::list_row, |detail| Row::of(&detail.feedback), |r| r.n)?;
-    let next = cut(&mut found, request.limit, |r| r.n);
-    Ok(Page { seq: log::newest(conn)?, rows: found, next })
+    let mut rows = matching(conn, request, now)?;
+    let more = rows.len() > request.limit;
+    rows.truncate(request.limit);
+    let next = rows.last().filter(|_| more).map(Row::position);
+    Ok(Page { seq: log::newest(conn)?, rows, next })
 }
 
 /// What a page asks for, and one more. A page speaks for everything up to its number, so reports that the search index does not
 /// have yet are looked at one by one.
-fn matching<T>(
-    conn: &Connection,
-    request: &PageRequest,
-    whole: bool,
-    now: Millis,
-    of_row: fn(&SqlRow<'_>) -> rusqlite::Result<T>,
-    of_detail: fn(Detail) -> T,
-    number: fn(&T) -> i64,
-) -> Result<Vec<T>, StoreError> {
+fn matching(conn: &Connection, request: &PageRequest, now: Millis) -> Result<Vec<Row>, StoreError> {
     let unindexed = if query::by_index(&request.filter) { index::unindexed(conn)? } else { Vec::new() };
-    let select = plan::page(conn, request, whole, &unindexed, now)?;
+    let select = plan::page(conn, request, &unindexed, now)?;
     let mut statement = conn.prepare_cached(&select.sql)?;
-    let mut found = statement.query_map(select.params(), of_row)?.collect::<Result<Vec<T>, _>>()?;
+    let mut found = statement.query_map(select.params(), rows::list_row)?.collect::<Result<Vec<Row>, _>>()?;
     if unindexed.is_empty() {
         return Ok(found);
     }
@@ -260,9 +253,9 @@ fn matching<T>(
     let in_reach = |n: i64| request.after.is_none_or(|Position(at)| if newest_first { n < at } else { n > at });
     for n in unindexed.into_iter().filter(|n| in_reach(*n)) {
         let detail = rows::detail(conn, n)?.filter(|detail| detail.matches(&request.filter, now));
-        found.extend(detail.map(of_detail));
+        found.extend(detail.map(|detail| Row::of(&detail.feedback)));
     }
-    found.sort_by_key(|row| if newest_first { -number(row) } else { number(row) });
+    found.sort_by_key(|row| if newest_first { -row.n } else { row.n });
     found.truncate(request.limit + 1);
     Ok(found)
 }

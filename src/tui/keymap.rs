@@ -32,6 +32,7 @@ struct Entry {
     places: Vec<String>,
     help: String,
     hint: Option<String>,
+    opposite: Option<String>,
     group: String,
 }
 
@@ -44,6 +45,8 @@ pub struct Binding {
     pub contexts: Vec<Context>,
     pub help: String,
     pub hint: Option<String>,
+    /// The hint while the key would do the opposite.
+    pub opposite: Option<String>,
     pub group: String,
 }
 
@@ -106,12 +109,9 @@ impl Keymap {
         &self.bindings
     }
 
-    /// Key and word of each hint for the footer, most important first.
-    pub fn hints(&self, context: Context) -> impl Iterator<Item = (Action, &str, &str)> {
-        self.bindings.iter().filter(move |b| b.contexts.contains(&context)).filter_map(|b| {
-            let key = b.keys.first()?;
-            Some((b.action, key.as_str(), b.hint.as_deref()?))
-        })
+    /// What has a hint for the footer and a key, most important first.
+    pub fn hints(&self, context: Context) -> impl Iterator<Item = &Binding> {
+        self.bindings.iter().filter(move |b| b.contexts.contains(&context) && b.hint.is_some() && !b.keys.is_empty())
     }
 
     /// The first key of an action, for sentences; empty when the settings took all its keys.
@@ -173,7 +173,8 @@ fn binding(entry: Entry) -> Result<Binding, KeymapError> {
                 .push(Context::from_word(word).ok_or_else(|| KeymapError(format!("there is no place `{word}`")))?),
         }
     }
-    Ok(Binding { action, keys: entry.keys, contexts, help: entry.help, hint: entry.hint, group: entry.group })
+    let Entry { keys, help, hint, opposite, group, .. } = entry;
+    Ok(Binding { action, keys, contexts, help, hint, opposite, group })
 }
 
 fn unknown(name: &str) -> KeymapError {

@@ -69,6 +69,8 @@ pub enum Answer {
         feedback: FeedbackId,
         result: Result<String, String>,
     },
+    /// What is typed could not be kept on disk.
+    NotKept(String),
     /// A browser was started for the link, or not.
     Opened {
         link: String,

@@ -410,10 +410,19 @@ impl Model {
         self.mirror.detail(self.shown()?)
     }
 
+    fn typed_filter(&self) -> Filter {
+        // Only filters that parse become `typed`.
+        Filter::parse(&self.inbox.typed).unwrap_or_default()
+    }
+
+    /// Whether the typed filter decides itself if reviewed reports are shown.
+    pub fn filter_decides(&self) -> bool {
+        asks_for_a_state(&self.typed_filter())
+    }
+
     /// The filter in force: what is typed, and what `u` adds.
     pub fn filter(&self) -> Filter {
-        // Only filters that parse become `typed`.
-        let typed = Filter::parse(&self.inbox.typed).unwrap_or_default();
+        let typed = self.typed_filter();
         if self.inbox.reviewed == Reviewed::Shown || asks_for_a_state(&typed) {
             return typed;
         }

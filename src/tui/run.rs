@@ -61,7 +61,11 @@ pub async fn run(
     // All that can be wrong with the settings is said before the screen is touched.
     let keymap = Arc::new(Keymap::new(&options.ui.keys)?);
     let dir = options.state_dir.join("unsaved");
-    let (notes, unsaved) = UnsavedNotes::open(&dir).map_err(|source| TuiError::State { path: dir, source })?;
+    let (sender, messages) = mpsc::channel(MESSAGES);
+    let failures = sender.clone();
+    // Where there is no room for it, the next key brings the next one.
+    let failed = move |e: io::Error| drop(failures.try_send(Msg::Answer(Answer::NotKept(e.to_string()))));
+    let (notes, unsaved) = UnsavedNotes::open(&dir, failed).map_err(|source| TuiError::State { path: dir, source })?;
     terminal::on_panic(options.state_dir.clone());
 
     let (background, typed) = match options.ui.theme {
@@ -80,7 +84,6 @@ pub async fn run(
         unsaved,
         id_prefix: new_command_id().to_string(),
     });
-    let (sender, messages) = mpsc::channel(MESSAGES);
     let effects = Effects::new(options.engine, options.actor, sender, notes);
     let mut app =
         App { model, screen, effects, messages, input: Some(Input::new(&typed.bytes, typed.cut)?), quit: false };

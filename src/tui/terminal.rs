@@ -7,8 +7,8 @@ use super::theme::Shade;
 use crossterm::clipboard::CopyToClipboard;
 use crossterm::event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture};
 use crossterm::terminal::{
-    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode,
-    enable_raw_mode,
+    BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
+    disable_raw_mode, enable_raw_mode,
 };
 use crossterm::{cursor, execute, queue};
 use ratatui::Terminal;
@@ -121,7 +121,8 @@ fn send(bytes: &[u8]) -> io::Result<()> {
 fn take_over(mouse: bool) -> io::Result<()> {
     enable_raw_mode()?;
     let mut out = Vec::new();
-    queue!(out, EnterAlternateScreen, EnableBracketedPaste, cursor::Hide)?;
+    // Cleared by hand: a terminal that somebody has left in the alternate screen enters it as it is, and a frame writes no blanks.
+    queue!(out, EnterAlternateScreen, Clear(ClearType::All), EnableBracketedPaste, cursor::Hide)?;
     if mouse {
         queue!(out, EnableMouseCapture)?;
     }

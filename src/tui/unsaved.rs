@@ -4,13 +4,17 @@
 //! for the disk. Of several changes that wait, only the newest is written.
 
 use crate::domain::id::FeedbackId;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
+use uuid::Uuid;
+
+const EXTENSION: &str = "json";
 
 /// A note's text as it is now; blank text removes the file.
 type Change = (FeedbackId, String);
@@ -24,24 +28,25 @@ pub struct UnsavedNotes {
 }
 
 impl UnsavedNotes {
-    /// Reads what earlier sessions left in `dir` and begins to write there.
+    /// Reads what earlier sessions left in `dir` and begins to write there. `failed` hears of every text that could not be written, on
+    /// the writer's thread.
     ///
     /// # Errors
     /// When the directory can't be made or read.
-    pub fn open(dir: &Path) -> io::Result<(Self, BTreeMap<FeedbackId, String>)> {
+    pub fn open(
+        dir: &Path,
+        failed: impl Fn(io::Error) + Send + 'static,
+    ) -> io::Result<(Self, BTreeMap<FeedbackId, String>)> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
         let mut found = BTreeMap::new();
         for entry in fs::read_dir(dir)? {
-            let path = entry?.path();
-            let Some(id) = path.file_name().and_then(|name| name.to_str()).and_then(report_of) else { continue };
-            if let Ok(text) = fs::read_to_string(&path) {
-                found.insert(id, text);
-            }
+            found.extend(read(&entry?.path()));
         }
         let (changes, received) = channel();
         let dir = dir.to_owned();
-        let writer =
-            std::thread::Builder::new().name("unsaved-notes".into()).spawn(move || write_all(&dir, &received))?;
+        let writer = std::thread::Builder::new()
+            .name("unsaved-notes".into())
+            .spawn(move || write_all(&dir, &received, failed))?;
         Ok((Self { changes: Some(changes), writer: Some(writer) }, found))
     }
 
@@ -66,19 +71,27 @@ impl Drop for UnsavedNotes {
     }
 }
 
-fn write_all(dir: &Path, changes: &Receiver<Change>) {
+fn write_all(dir: &Path, changes: &Receiver<Change>, failed: impl Fn(io::Error)) {
     while let Ok(first) = changes.recv() {
         let newest: BTreeMap<FeedbackId, String> = std::iter::once(first).chain(changes.try_iter()).collect();
         for (report, text) in newest {
-            if let Err(e) = write(&dir.join(file_name(&report)), &text) {
+            if let Err(e) = write(&dir.join(file_name(&report)), &report, &text) {
                 tracing::error!(error = %e, "an unsaved note could not be kept");
+                failed(e);
             }
         }
     }
 }
 
+/// What a file holds. The id stands in it, because ids may hold what file names may not, and be longer.
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept {
+    report: String,
+    text: String,
+}
+
 /// Whole or not at all: a crash while writing leaves the text before.
-fn write(path: &PathBuf, text: &str) -> io::Result<()> {
+fn write(path: &Path, report: &FeedbackId, text: &str) -> io::Result<()> {
     if text.trim().is_empty() {
         return match fs::remove_file(path) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
@@ -87,41 +100,23 @@ fn write(path: &PathBuf, text: &str) -> io::Result<()> {
     }
     let half = path.with_extension("half");
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&half)?;
-    file.write_all(text.as_bytes())?;
+    serde_json::to_writer(&mut file, &Kept { report: report.to_string(), text: text.to_owned() })?;
+    file.flush()?;
     fs::rename(half, path)
 }
 
-/// Ids may hold any printable character, file names may not: what is not a letter, digit or `-` is written as its number.
+/// `None` for what is not ours, or not whole.
+fn read(path: &Path) -> Option<(FeedbackId, String)> {
+    if path.extension()? != EXTENSION {
+        return None;
+    }
+    let Kept { report, text } = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
+    Some((FeedbackId::trusted(report), text))
+}
+
+/// Made of the id, and always of the same length.
 fn file_name(report: &FeedbackId) -> String {
-    let mut name = String::new();
-    for byte in report.as_str().bytes() {
-        if byte.is_ascii_alphanumeric() || byte == b'-' {
-            name.push(char::from(byte));
-        } else {
-            name.extend(['_', hex(byte >> 4), hex(byte & 0xf)]);
-        }
-    }
-    name + ".md"
-}
-
-fn hex(digit: u8) -> char {
-    char::from_digit(u32::from(digit), 16).unwrap_or('0')
-}
-
-fn report_of(file: &str) -> Option<FeedbackId> {
-    let mut rest = file.strip_suffix(".md")?;
-    let mut id = String::new();
-    while let Some(c) = rest.chars().next() {
-        if c == '_' {
-            let byte = u8::from_str_radix(rest.get(1..3)?, 16).ok()?;
-            id.push(char::from(byte));
-            rest = rest.get(3..)?;
-        } else {
-            id.push(c);
-            rest = rest.get(c.len_utf8()..)?;
-        }
-    }
-    FeedbackId::parse(id).ok()
+    format!("{}.{EXTENSION}", Uuid::new_v5(&Uuid::NAMESPACE_OID, report.as_str().as_bytes()))
 }
 
 #[cfg(test)]
@@ -129,31 +124,54 @@ mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
 
-    #[test]
-    fn text_comes_back_after_the_process_is_gone() {
-        let dir = tempfile::tempdir().unwrap();
-        let (a, b) = (FeedbackId::trusted("a/../b:c_d"), FeedbackId::trusted("plain"));
-        let (notes, found) = UnsavedNotes::open(dir.path()).unwrap();
-        assert!(found.is_empty());
-        notes.keep(a.clone(), "half a thou".into());
-        notes.keep(a.clone(), "half a thought\nand a line".into());
-        notes.keep(b.clone(), "x".into());
-        notes.keep(b, "  ".into());
-        drop(notes);
-
-        let (_, found) = UnsavedNotes::open(dir.path()).unwrap();
-        assert_eq!(found, [(a.clone(), "half a thought\nand a line".to_owned())].into());
-        let file = dir.path().join(file_name(&a));
-        assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
+    fn open(dir: &Path) -> (UnsavedNotes, BTreeMap<FeedbackId, String>) {
+        UnsavedNotes::open(dir, |e| panic!("{e}")).unwrap()
     }
 
     #[test]
-    fn file_names_go_both_ways() {
-        for id in ["018f-ab", "../../etc/passwd", "a_b", "~"] {
-            let id = FeedbackId::trusted(id);
-            assert_eq!(report_of(&file_name(&id)), Some(id.clone()));
-            assert!(!file_name(&id).contains('/'));
+    fn text_comes_back_after_the_process_is_gone() {
+        let dir = tempfile::tempdir().unwrap();
+        // The last one could not be a file's name, whatever is done to its slashes.
+        let ids = ["a/../b:c_d", "../../etc/passwd", "~", &"/_".repeat(64)].map(FeedbackId::trusted);
+        let (notes, found) = open(dir.path());
+        assert!(found.is_empty());
+        for id in &ids {
+            notes.keep(id.clone(), "half a thou".into());
+            notes.keep(id.clone(), format!("half a thought about {id}\nand a line"));
         }
-        assert_eq!(report_of("note.half"), None);
+        let plain = FeedbackId::trusted("plain");
+        notes.keep(plain.clone(), "x".into());
+        notes.keep(plain, "  ".into());
+        drop(notes);
+
+        let (_, found) = open(dir.path());
+        assert_eq!(
+            found,
+            ids.iter().map(|id| (id.clone(), format!("half a thought about {id}\nand a line"))).collect()
+        );
+        for entry in fs::read_dir(dir.path()).unwrap() {
+            assert_eq!(entry.unwrap().metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        }
+    }
+
+    #[test]
+    fn files_of_others_and_halves_are_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, text) in [("x.half", r#"{"report":"a","text":"b"}"#), ("x.json", "{"), ("README", "hello")] {
+            fs::write(dir.path().join(name), text).unwrap();
+        }
+        assert!(open(dir.path()).1.is_empty());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 3);
+    }
+
+    #[test]
+    fn what_can_not_be_kept_is_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let (tell, told) = channel();
+        let (notes, _) = UnsavedNotes::open(dir.path(), move |e| tell.send(e.kind()).unwrap()).unwrap();
+        fs::remove_dir(dir.path()).unwrap();
+        notes.keep(FeedbackId::trusted("a"), "text".into());
+        drop(notes);
+        assert_eq!(told.recv(), Ok(io::ErrorKind::NotFound));
     }
 }

@@ -350,7 +350,8 @@ pub fn published(pr_url: &str) -> DraftState {
 
 pub fn ranked(path: &str, score: f64, reasons: &[&str], tokens: usize) -> RankedFile {
     let reasons = reasons.iter().map(|r| (*r).to_owned()).collect();
-    RankedFile { path: path.into(), score, reasons, tokens }
+    let left_out = if tokens == 0 { "no room was left".to_owned() } else { String::new() };
+    RankedFile { path: path.into(), score, reasons, tokens, whole: tokens > 0, lines: Vec::new(), left_out }
 }
 
 /// A screen at a desk.

@@ -1,14 +1,16 @@
-//! Reads every text file once and keeps only what the ranking needs: how often each term of the query occurs, and where
-//! tools are named.
+//! Reads every text file once and keeps only what the ranking needs: how often each term of the query occurs, which of them it
+//! defines, where tools are named, and what it imports.
 //!
 //! A file's text is dropped before the next is read, so memory grows with the number of matches, not with the size of the
 //! repository. Files are spread over a few threads; what an identifier means is looked up once per thread and remembered.
 
 use super::classify::{self, Kind};
+use super::imports::Names;
 use super::query::{Hit, Query};
-use super::words;
+use super::{symbols, words};
 use crate::domain::change::{Existing, RepoPath};
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -32,28 +34,62 @@ pub(super) enum ToolUse {
 pub(super) struct Stats {
     pub(super) kind: Kind,
     pub(super) words: u32,
-    /// Term and count, in the order of the query's terms.
-    pub(super) hits: Vec<(u16, u32)>,
+    /// Terms that occur, in the order of the query's.
+    pub(super) hits: Vec<TermHit>,
     pub(super) tools: Vec<(u16, ToolUse)>,
+    /// Lines that register a tool, whatever it is called.
+    pub(super) registrations: u32,
+    /// Places in the list of paths, sorted.
+    pub(super) imports: Vec<u32>,
+    /// Of the whole text: the same number is the same text.
+    pub(super) digest: u64,
 }
 
-/// The statistics of each path, in the order given; `None` for files that are not text or never shown.
-pub(super) fn index(paths: &[RepoPath], read: Read<'_>, query: &Query) -> Vec<Option<Stats>> {
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TermHit {
+    pub(super) term: u16,
+    pub(super) count: u32,
+    /// How often in the name of something that is defined here.
+    pub(super) defined: u32,
+}
+
+/// What the pass found at a path.
+#[derive(Debug, Clone)]
+pub(super) enum Found {
+    Text(Stats),
+    /// It can't be shown, or must not be; with the reason.
+    Closed(&'static str),
+    /// Nobody would miss it: pictures, lock files.
+    Noise,
+}
+
+impl Found {
+    pub(super) fn text(&self) -> Option<&Stats> {
+        match self {
+            Self::Text(stats) => Some(stats),
+            Self::Closed(_) | Self::Noise => None,
+        }
+    }
+}
+
+/// What is at each path, in the order given.
+pub(super) fn index(paths: &[RepoPath], read: Read<'_>, query: &Query) -> Vec<Found> {
+    let names = Names::new(paths);
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
     let next = AtomicUsize::new(0);
-    let all = Mutex::new(vec![None; paths.len()]);
+    let all = Mutex::new(vec![Found::Noise; paths.len()]);
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
-                let mut scanner = Scanner::new(query);
+                let mut scanner = Scanner::new(query, &names);
                 let mut mine = Vec::new();
                 while let Some((at, path)) = take(paths, &next) {
-                    mine.push((at, scanner.file(path, read)));
+                    mine.push((at, scanner.file(at, path, read)));
                 }
                 // A thread that panicked left nothing half-written: its own results are simply missing.
                 let mut all = all.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                for (at, stats) in mine {
-                    all[at] = stats;
+                for (at, found) in mine {
+                    all[at] = found;
                 }
             });
         }
@@ -68,60 +104,98 @@ fn take<'a>(paths: &'a [RepoPath], next: &AtomicUsize) -> Option<(usize, &'a Rep
 
 struct Scanner<'a> {
     query: &'a Query,
-    remembered: HashMap<String, Option<Hit>>,
-    counts: Vec<u32>,
+    names: &'a Names<'a>,
+    /// What each identifier means for the query: places in `hits`; `None` for the many that mean nothing. Looked up for every word of
+    /// the repository, so with a hash that is quick for short ones.
+    remembered: HashMap<String, Option<u32>, foldhash::fast::RandomState>,
+    hits: Vec<Hit>,
+    /// Occurrences and definitions of each term in the file at hand.
+    counts: Vec<(u32, u32)>,
 }
 
 impl<'a> Scanner<'a> {
-    fn new(query: &'a Query) -> Self {
-        Self { query, remembered: HashMap::new(), counts: vec![0; query.terms.len()] }
+    fn new(query: &'a Query, names: &'a Names<'a>) -> Self {
+        Self { query, names, remembered: HashMap::default(), hits: Vec::new(), counts: vec![(0, 0); query.terms.len()] }
     }
 
-    fn file(&mut self, path: &RepoPath, read: Read<'_>) -> Option<Stats> {
+    fn file(&mut self, at: usize, path: &RepoPath, read: Read<'_>) -> Found {
         let kind = classify::by_path(path);
-        if kind == Kind::Skipped {
-            return None;
+        match kind {
+            Kind::Skipped => return Found::Noise,
+            Kind::Secret => return Found::Closed("it may hold secrets"),
+            Kind::Source | Kind::Test | Kind::Doc | Kind::Manifest | Kind::Data | Kind::Generated | Kind::Vendored => {}
         }
         match read(path) {
-            Existing::Text(text) => Some(self.text(classify::by_content(kind, &text), &text)),
-            Existing::Missing | Existing::Opaque(_) => None,
+            Existing::Text(text) => Found::Text(self.text(at, classify::by_content(kind, &text), &text)),
+            Existing::Opaque(why) => Found::Closed(why),
+            Existing::Missing => Found::Closed("it is gone"),
         }
     }
 
-    fn text(&mut self, kind: Kind, text: &str) -> Stats {
-        self.counts.fill(0);
+    fn text(&mut self, at: usize, kind: Kind, text: &str) -> Stats {
+        self.counts.fill((0, 0));
         let mut words = 0;
         let mut tools: Vec<(u16, ToolUse)> = Vec::new();
-        for (at, identifier) in words::identifiers(text) {
+        for (place, identifier) in words::identifiers(text) {
             words += 1;
             let Some(hit) = self.hit(identifier) else { continue };
-            let tool = hit.tool;
-            for term in hit.terms.clone() {
-                self.counts[usize::from(term)] += 1;
+            for term in &self.hits[hit].terms {
+                self.counts[usize::from(*term)].0 += 1;
             }
-            if let Some(tool) = tool {
-                note_tool(&mut tools, tool, tool_use(kind, text, at, identifier.len()));
+            if let Some(tool) = self.hits[hit].tool {
+                note_tool(&mut tools, tool, tool_use(kind, text, place, identifier.len()));
             }
         }
         for (tool, name) in self.query.odd_tools() {
-            if let Some(at) = text.find(name) {
-                note_tool(&mut tools, tool, tool_use(kind, text, at, name.len()));
+            if let Some(place) = text.find(name) {
+                note_tool(&mut tools, tool, tool_use(kind, text, place, name.len()));
             }
         }
-        let hits = self.counts.iter().enumerate().filter(|(_, n)| **n > 0).map(|(t, n)| (t as u16, *n)).collect();
-        Stats { kind, words, hits, tools }
+        let (registrations, imports) = if kind.is_code() { self.lines(at, text) } else { (0, Vec::new()) };
+        let counts = self.counts.iter().enumerate().filter(|(_, (count, _))| *count > 0);
+        let hits =
+            counts.map(|(term, (count, defined))| TermHit { term: term as u16, count: *count, defined: *defined });
+        let mut digest = DefaultHasher::new();
+        text.hash(&mut digest);
+        Stats { kind, words, hits: hits.collect(), tools, registrations, imports, digest: digest.finish() }
     }
 
-    fn hit(&mut self, identifier: &str) -> Option<&Hit> {
-        if !self.remembered.contains_key(identifier) {
-            if self.remembered.len() >= MAX_REMEMBERED {
-                self.remembered.clear();
+    /// Counts what is defined, and returns how many tools are registered and what is imported.
+    fn lines(&mut self, at: usize, text: &str) -> (u32, Vec<u32>) {
+        let mut registrations = 0;
+        let mut imports = Vec::new();
+        for line in text.lines() {
+            if let Some(name) = symbols::defined(line) {
+                let hit = self.hit(name);
+                for term in hit.into_iter().flat_map(|at| &self.hits[at].terms) {
+                    self.counts[usize::from(*term)].1 += 1;
+                }
             }
-            let hit = self.query.look_up(identifier);
-            let useful = (!hit.terms.is_empty() || hit.tool.is_some()).then_some(hit);
-            self.remembered.insert(identifier.to_owned(), useful);
+            registrations += u32::from(symbols::registers_tool(line));
+            self.names.imported(at, line, &mut imports);
         }
-        self.remembered.get(identifier).and_then(Option::as_ref)
+        imports.sort_unstable();
+        imports.dedup();
+        (registrations, imports)
+    }
+
+    /// The place in `hits` of what an identifier means.
+    fn hit(&mut self, identifier: &str) -> Option<usize> {
+        if let Some(known) = self.remembered.get(identifier) {
+            return known.map(|at| at as usize);
+        }
+        if self.remembered.len() >= MAX_REMEMBERED {
+            self.remembered.clear();
+            self.hits.clear();
+        }
+        let hit = self.query.look_up(identifier);
+        let useful = !hit.terms.is_empty() || hit.tool.is_some();
+        let at = useful.then(|| {
+            self.hits.push(hit);
+            self.hits.len() - 1
+        });
+        self.remembered.insert(identifier.to_owned(), at.map(|at| at as u32));
+        at
     }
 }
 
@@ -137,7 +211,7 @@ fn note_tool(tools: &mut Vec<(u16, ToolUse)>, tool: u16, how: ToolUse) {
 fn tool_use(kind: Kind, text: &str, at: usize, len: usize) -> ToolUse {
     match kind {
         Kind::Source | Kind::Generated | Kind::Vendored | Kind::Data | Kind::Manifest => {}
-        Kind::Test | Kind::Doc | Kind::Skipped => return ToolUse::Mentions,
+        Kind::Test | Kind::Doc | Kind::Secret | Kind::Skipped => return ToolUse::Mentions,
     }
     let before = &text[text.ceil_char_boundary(at.saturating_sub(200))..at];
     let after = &text[at + len..];

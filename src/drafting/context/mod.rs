@@ -1,32 +1,40 @@
 //! The context stage: which files of the repository a drafter gets to see, and why.
 //!
 //! ```text
-//! report + notes ─▶ query ─▶ index (one pass over all files) ─▶ rank (BM25, tools) ─▶ neighbours ─▶ pack ─▶ Context
+//! report + notes ─▶ query ─▶ index (one pass over all files) ─▶ rank (BM25, symbols, tools) ─▶ neighbours ─▶ pack ─▶ Context
 //! ```
 //!
 //! Pure but for the `read` it is handed, so that a ranking can be tested on a map of made-up files. Nothing here is async:
 //! the caller runs it on a blocking thread.
 
 mod classify;
+mod imports;
 mod index;
 mod neighbours;
 mod pack;
 mod query;
 mod rank;
+mod symbols;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod windows;
 mod words;
 
 pub(super) use index::Read;
+pub(super) use windows::{Numbered, range as numbered_range};
 
+use self::pack::{Packed, Packer};
+use self::rank::{Scored, Scores};
 use super::job::Previous;
-use crate::domain::change::RepoPath;
+use crate::domain::change::{Existing, RepoPath};
 use crate::protocol::read::{Detail, RankedFile};
 use std::collections::HashMap;
 
 /// Most files named in a ranking; the tail of a large repository interests nobody.
 const MAX_RANKED: usize = 60;
+/// Most files named that are never shown; the tree has them all.
+const MAX_CLOSED: usize = 20;
 /// Lines of the drawn tree.
 const MAX_TREE_LINES: usize = 160;
 /// The part of the budget that the tree may take.
@@ -38,6 +46,8 @@ pub(super) struct Excerpt {
     pub(super) path: RepoPath,
     /// The file itself, or numbered windows of it.
     pub(super) body: String,
+    /// First and last line of each window, from 1; empty when the file is shown whole.
+    pub(super) ranges: Vec<(usize, usize)>,
     pub(super) whole: bool,
     /// Lines of the whole file.
     pub(super) lines: usize,
@@ -60,6 +70,10 @@ pub(super) struct Context {
     pub(super) excerpts: Vec<Excerpt>,
     /// Best first.
     pub(super) left_out: Vec<LeftOut>,
+    /// Files whose names match and that are never shown, best first.
+    pub(super) closed: Vec<LeftOut>,
+    /// Files that match and are not even named in the ranking.
+    pub(super) weaker: usize,
     pub(super) tree: String,
     /// Files in the repository.
     pub(super) total_files: usize,
@@ -74,7 +88,21 @@ impl Context {
 
 /// Tokens of a text: about 3.5 bytes each in code. A guess that errs on the high side for prose.
 pub(super) fn estimate_tokens(text: &str) -> usize {
-    (text.len() * 2).div_ceil(7)
+    tokens_of(text.len())
+}
+
+fn tokens_of(bytes: usize) -> usize {
+    (bytes * 2).div_ceil(7)
+}
+
+/// The ranking alone, best first, with what each file takes of the budget: for measuring how well files are found.
+pub fn choose_files(
+    paths: &[RepoPath],
+    read: &(dyn Fn(&RepoPath) -> Existing + Sync),
+    report: &Detail,
+    budget: usize,
+) -> Vec<RankedFile> {
+    choose(paths, read, report, None, budget).ranked
 }
 
 /// Chooses and packs files for a report into `budget` estimated tokens.
@@ -86,27 +114,52 @@ pub(super) fn choose(
     budget: usize,
 ) -> Context {
     let query = query::Query::new(report, previous);
-    let stats = index::index(paths, read, &query);
-    let mut scored = rank::score(paths, &stats, &query);
+    let found = index::index(paths, read, &query);
+    let Scores { mut scored, mut closed, weights } = rank::score(paths, &found, &query);
     rank::sort(&mut scored, paths);
-    neighbours::lift(&mut scored, paths, read);
+    rank::demote_copies(&mut scored, &found, paths);
+    rank::sort(&mut scored, paths);
+    neighbours::lift(&mut scored, paths, &found);
     rank::sort(&mut scored, paths);
     let best: Vec<&RepoPath> = scored.iter().take(MAX_RANKED).map(|s| &paths[s.at]).collect();
     let tree = tree_within(paths, &best, budget / TREE_SHARE);
-    let packed = pack::pack(&scored, paths, read, &query, budget.saturating_sub(estimate_tokens(&tree)));
-    let tokens: HashMap<&RepoPath, usize> = packed.excerpts.iter().map(|e| (&e.path, e.tokens)).collect();
-    let ranked = scored
-        .iter()
-        .filter(|s| s.score.is_finite())
-        .take(MAX_RANKED)
-        .map(|s| RankedFile {
-            path: paths[s.at].as_str().to_owned(),
+    let budget = budget.saturating_sub(estimate_tokens(&tree));
+    let packed = Packer { paths, read, query: &query, weights: &weights, budget }.pack(&scored);
+    closed.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| paths[a.at].cmp(&paths[b.at])));
+    let closed = closed.iter().take(MAX_CLOSED).map(|c| LeftOut { path: paths[c.at].clone(), why: c.why }).collect();
+    let ranked = ranking(&scored, paths, &packed);
+    let weaker = scored.len() - ranked.len();
+    let Packed { excerpts, left_out } = packed;
+    Context { ranked, excerpts, left_out, closed, weaker, tree, total_files: paths.len() }
+}
+
+/// The best files and all that are shown, with what is shown of them.
+fn ranking(scored: &[Scored], paths: &[RepoPath], packed: &Packed) -> Vec<RankedFile> {
+    let shown: HashMap<&RepoPath, &Excerpt> = packed.excerpts.iter().map(|e| (&e.path, e)).collect();
+    let left_out: HashMap<&RepoPath, &str> = packed.left_out.iter().map(|l| (&l.path, l.why)).collect();
+    let named = scored.iter().enumerate().filter(|(place, s)| *place < MAX_RANKED || shown.contains_key(&paths[s.at]));
+    let ranked = named.map(|(_, s)| {
+        let path = &paths[s.at];
+        let excerpt = shown.get(path);
+        RankedFile {
+            path: path.as_str().to_owned(),
             score: (s.score * 100.0).round() / 100.0,
             reasons: s.reasons(),
-            tokens: tokens.get(&paths[s.at]).copied().unwrap_or(0),
-        })
-        .collect();
-    Context { ranked, excerpts: packed.excerpts, left_out: packed.left_out, tree, total_files: paths.len() }
+            tokens: excerpt.map_or(0, |e| e.tokens),
+            whole: excerpt.is_some_and(|e| e.whole),
+            lines: excerpt.map(|e| e.ranges.clone()).unwrap_or_default(),
+            left_out: left_out.get(path).copied().unwrap_or_default().to_owned(),
+        }
+    });
+    ranked.collect()
+}
+
+/// The files that a text may be looked for in, sources before what only speaks of them.
+pub(super) fn searchable(paths: &[RepoPath]) -> Vec<&RepoPath> {
+    let mut kinds: Vec<(f64, &RepoPath)> = paths.iter().map(|path| (classify::by_path(path).factor(), path)).collect();
+    kinds.retain(|(factor, _)| *factor > 0.0);
+    kinds.sort_by(|a, b| b.0.total_cmp(&a.0));
+    kinds.into_iter().map(|(_, path)| path).collect()
 }
 
 /// The largest drawing that fits: long names can make few lines expensive.

@@ -1,19 +1,21 @@
-//! Lifts what lies near the best files: what they import, their tests, the README above them, the project's manifest.
+//! Lifts what lies near the best files: what they import and what imports them, their tests, the README above them, the project's
+//! manifest.
 //!
 //! A change to a tool usually needs its test and its line in the docs as well, and neither may share a word with the report.
 
 use super::classify::{self, Kind};
-use super::index::Read;
+use super::index::Found;
 use super::rank::Scored;
 use super::words;
-use crate::domain::change::{Existing, RepoPath};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use crate::domain::change::RepoPath;
+use std::collections::{BTreeMap, HashMap};
 
 /// How many of the best source files have neighbours.
 const CENTRES: usize = 8;
 /// Worth of a neighbour, as a part of its centre's score.
 const TEST: f64 = 0.4;
-const IMPORTED: f64 = 0.3;
+const IMPORTED: f64 = 0.15;
+const IMPORTS: f64 = 0.2;
 const README: f64 = 0.15;
 const MANIFEST: f64 = 0.1;
 
@@ -22,7 +24,7 @@ const GENERIC: &[&str] =
     &["init", "mod", "index", "main", "lib", "util", "utils", "types", "common", "conftest", "setup"];
 
 /// Adds the neighbours' points. `scored` must be sorted, and is not any more afterwards.
-pub(super) fn lift(scored: &mut Vec<Scored>, paths: &[RepoPath], read: Read<'_>) {
+pub(super) fn lift(scored: &mut Vec<Scored>, paths: &[RepoPath], found: &[Found]) {
     let centres: Vec<(usize, f64)> = scored
         .iter()
         .filter(|s| classify::by_path(&paths[s.at]) == Kind::Source)
@@ -44,8 +46,17 @@ pub(super) fn lift(scored: &mut Vec<Scored>, paths: &[RepoPath], read: Read<'_>)
                 propose(at, score * TEST, format!("tests {path}"));
             }
         }
-        for at in imported(path, read, &by_subject, paths) {
+        for at in imports(found, centre).filter(|at| classify::by_path(&paths[*at]) == Kind::Source) {
             propose(at, score * IMPORTED, format!("imported by {path}"));
+        }
+        let importers: Vec<usize> = (0..paths.len())
+            .filter(|at| found[*at].text().is_some_and(|s| s.imports.binary_search(&(centre as u32)).is_ok()))
+            .filter(|at| classify::by_path(&paths[*at]) == Kind::Source)
+            .collect();
+        // What everything imports is close to nothing in particular.
+        let each = score * IMPORTS / (importers.len().max(1) as f64).sqrt();
+        for at in importers {
+            propose(at, each, format!("imports {path}"));
         }
     }
     if let Some(&(_, score)) = centres.first() {
@@ -58,6 +69,10 @@ pub(super) fn lift(scored: &mut Vec<Scored>, paths: &[RepoPath], read: Read<'_>)
         }
     }
     apply(scored, lifts);
+}
+
+fn imports(found: &[Found], at: usize) -> impl Iterator<Item = usize> {
+    found[at].text().into_iter().flat_map(|stats| &stats.imports).map(|at| *at as usize)
 }
 
 fn apply(scored: &mut Vec<Scored>, mut lifts: BTreeMap<usize, (f64, String)>) {
@@ -90,41 +105,6 @@ fn by_subject(paths: &[RepoPath]) -> HashMap<String, Vec<usize>> {
         }
     }
     map
-}
-
-/// Source files whose name stands in an import line of `path`.
-fn imported(
-    path: &RepoPath,
-    read: Read<'_>,
-    by_subject: &HashMap<String, Vec<usize>>,
-    paths: &[RepoPath],
-) -> Vec<usize> {
-    let Existing::Text(text) = read(path) else { return Vec::new() };
-    let mut found = HashSet::new();
-    for line in text.lines().filter(|l| is_import(l)) {
-        for (_, word) in words::identifiers(line) {
-            let same_name = by_subject.get(&words::snake(word)).into_iter().flatten().copied();
-            // A name that many files share (`client`, `config`) tells nothing unless the file is close by.
-            found.extend(same_name.filter(|at| is_near(path, &paths[*at]) && paths[*at] != *path));
-        }
-    }
-    let mut found: Vec<usize> = found.into_iter().filter(|at| classify::by_path(&paths[*at]) == Kind::Source).collect();
-    found.sort_unstable();
-    found
-}
-
-fn is_import(line: &str) -> bool {
-    let line = line.trim_start();
-    let starts = ["import ", "from ", "use ", "pub use ", "mod ", "pub mod ", "#include", "require", "export "];
-    line.len() < 400
-        && (starts.iter().any(|s| line.starts_with(s)) || line.starts_with("} from ") || line.contains("require("))
-}
-
-/// Same directory, or one below the other.
-fn is_near(a: &RepoPath, b: &RepoPath) -> bool {
-    let directory = |p: &RepoPath| p.as_str().rsplit_once('/').map_or(String::new(), |(d, _)| format!("{d}/"));
-    let (a, b) = (directory(a), directory(b));
-    a.starts_with(&b) || b.starts_with(&a)
 }
 
 fn is_readme_of<'a>(path: &RepoPath, mut centres: impl Iterator<Item = &'a RepoPath>) -> bool {

@@ -2,22 +2,27 @@
 
 use super::words;
 use crate::domain::change::RepoPath;
+use crate::domain::feedback::GapType;
 use crate::drafting::job::Previous;
 use crate::protocol::read::Detail;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+/// The server of reports that name none.
+const UNNAMED: &str = "unknown";
 /// Most of one field that is looked at; nobody describes a gap in more, and a hostile report may be long.
 const MAX_SECTION_BYTES: usize = 64 * 1024;
 /// Most terms searched for; the weakest are dropped.
-const MAX_TERMS: usize = 256;
+const MAX_TERMS: usize = 384;
 /// Most tool names searched for.
 const MAX_TOOLS: usize = 512;
 /// Most paths taken from the text.
 const MAX_PATHS: usize = 64;
 /// How much more a name from code (`search_costs`) says than a word.
 const CODE_NAME: f64 = 2.0;
+/// How much two words that stand side by side say when a name has them side by side as well, beside what each says alone.
+const PAIR: f64 = 0.7;
 
-/// A stem, or a whole compound identifier in snake case (then it has a `_`).
+/// A stem, two stems side by side (then it has a blank), or a whole compound identifier in snake case (then it has a `_`).
 #[derive(Debug, Clone)]
 pub(super) struct Term {
     pub(super) text: String,
@@ -44,6 +49,8 @@ pub(super) struct Hit {
 pub(super) struct Query {
     pub(super) terms: Vec<Term>,
     pub(super) tools: Vec<Tool>,
+    /// The gap is a tool that is not there: it belongs where the others are.
+    pub(super) wants_tool: bool,
     /// Path-like words of the text, such as `src/server.py` or `server.py`.
     pub(super) paths: BTreeSet<String>,
     /// Paths that the previous draft changed.
@@ -63,9 +70,13 @@ impl Query {
         builder.section(&r.suggestion, 2.0);
         builder.section(&r.what_i_tried, 1.5);
         builder.section(&r.user_goal, 1.0);
-        builder.section(&r.server_name, 0.5);
+        // What a report without a name gets says nothing.
+        if r.server_name != UNNAMED {
+            builder.section(&r.server_name, 0.5);
+        }
         let tools = builder.tools(&r.tools_available);
-        builder.finish(tools, previous.map(|p| changed_paths(&p.diff)).unwrap_or_default())
+        let previous = previous.map(|p| changed_paths(&p.diff)).unwrap_or_default();
+        builder.finish(tools, r.gap_type == GapType::MissingTool, previous)
     }
 
     /// What an identifier found in a file means for this query.
@@ -76,7 +87,14 @@ impl Query {
         if name.contains('_') {
             hit.terms.extend(self.by_term.get(&name).copied());
         }
-        hit.terms.extend(words::terms(identifier).filter_map(|t| self.by_term.get(&t).copied()));
+        let mut before = String::new();
+        for term in words::terms(identifier) {
+            hit.terms.extend(self.by_term.get(&term));
+            if !before.is_empty() {
+                hit.terms.extend(self.by_term.get(&format!("{before} {term}")));
+            }
+            before = term;
+        }
         hit
     }
 
@@ -99,7 +117,8 @@ struct Builder {
 impl Builder {
     fn section(&mut self, text: &str, weight: f64) {
         let text = &text[..text.floor_char_boundary(MAX_SECTION_BYTES)];
-        for (_, identifier) in words::identifiers(text) {
+        let mut before: Option<(String, &str, usize)> = None;
+        for (at, identifier) in words::identifiers(text) {
             let parts = words::parts(identifier);
             if parts.len() > 1 {
                 self.add(parts.join("_"), identifier, weight * CODE_NAME);
@@ -107,6 +126,7 @@ impl Builder {
             for (term, part) in parts.iter().flat_map(|p| words::terms(p).map(move |t| (t, p))) {
                 self.add(term, part, weight);
             }
+            before = self.pair(before, at, identifier, text, weight);
         }
         for word in text.split(|c: char| c.is_whitespace() || "`'\"()[]{}<>,;=".contains(c)) {
             let word = word.trim_matches(|c: char| !c.is_alphanumeric() && c != '_');
@@ -118,6 +138,25 @@ impl Builder {
                 self.paths.insert(without_line(word).to_owned());
             }
         }
+    }
+
+    /// Adds a plain word together with the one before it; returns it for the next.
+    fn pair<'t>(
+        &mut self,
+        before: Option<(String, &'t str, usize)>,
+        at: usize,
+        word: &'t str,
+        text: &str,
+        weight: f64,
+    ) -> Option<(String, &'t str, usize)> {
+        let mut terms = words::terms(word);
+        let (Some(term), None) = (terms.next(), terms.next()) else { return None };
+        if let Some((first, shown, end)) = before
+            && matches!(&text[end..at], " " | "-" | "\n")
+        {
+            self.add(format!("{first} {term}"), &format!("{shown} {word}"), weight * PAIR);
+        }
+        Some((term, word, at + word.len()))
     }
 
     fn add(&mut self, term: String, shown: &str, weight: f64) {
@@ -139,7 +178,7 @@ impl Builder {
         tools
     }
 
-    fn finish(self, tools: Vec<Tool>, previous: BTreeSet<String>) -> Query {
+    fn finish(self, tools: Vec<Tool>, wants_tool: bool, previous: BTreeSet<String>) -> Query {
         let mut terms: Vec<Term> = self
             .found
             .into_iter()
@@ -150,7 +189,7 @@ impl Builder {
         terms.truncate(MAX_TERMS);
         let by_term = terms.iter().enumerate().map(|(i, t)| (t.text.clone(), i as u16)).collect();
         let by_tool = tools.iter().enumerate().rev().map(|(i, t)| (words::snake(&t.name), i as u16)).collect();
-        Query { terms, tools, paths: self.paths, previous, by_term, by_tool }
+        Query { terms, tools, wants_tool, paths: self.paths, previous, by_term, by_tool }
     }
 }
 

@@ -17,6 +17,7 @@ use crate::domain::time::Millis;
 use crate::protocol::{Actor, EventKind, Made, Seq};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::BTreeMap;
+use std::slice;
 
 /// One change with its sender.
 #[derive(Debug)]
@@ -131,6 +132,32 @@ pub enum Change {
     },
 }
 
+impl Change {
+    /// The reports that it names; none where it is known by something else.
+    fn reports(&self) -> &[FeedbackId] {
+        match self {
+            Self::InsertNote { feedback, .. } => slice::from_ref(feedback),
+            Self::SetReviewed { feedback, .. } => feedback,
+            Self::InsertDraft(new) => slice::from_ref(&new.feedback),
+            Self::InsertFeedback { .. }
+            | Self::MoveDraft { .. }
+            | Self::AddDetail { .. }
+            | Self::SaveArtifact { .. }
+            | Self::EditReview { .. }
+            | Self::Release { .. }
+            | Self::SetVerdict { .. }
+            | Self::SetPull { .. }
+            | Self::AppendLog { .. }
+            | Self::CancelDraft { .. }
+            | Self::FailDraft { .. }
+            | Self::SetUsage { .. }
+            | Self::RecordHeartbeat(_)
+            | Self::PutSettings(_)
+            | Self::PruneLog { .. } => &[],
+        }
+    }
+}
+
 /// The answer to a write: it is on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written {
@@ -141,12 +168,12 @@ pub struct Written {
 
 /// Carries one write out inside the caller's transaction. On an error the caller undoes what this did.
 pub(super) fn apply(tx: &Connection, write: &Write) -> Result<Written, StoreError> {
-    if let Some(command) = &write.command
-        && let Some((seq, made)) = log::answer(tx, command)?
-    {
-        return Ok(Written { seq, made, replayed: true });
-    }
     let w = Writing { tx, write };
+    if let Some(command) = &write.command
+        && let Some(first) = log::answer(tx, command)?
+    {
+        return w.repeat(first);
+    }
     match &write.change {
         Change::InsertFeedback { id, report, reviewed } => w.insert_feedback(id, report, *reviewed),
         Change::InsertNote { id, feedback, content, public } => w.insert_note(id, feedback, content, *public),
@@ -203,6 +230,21 @@ impl Writing<'_> {
                 text,
             },
         )
+    }
+
+    /// A command that was seen before gets its first answer again, but not for another report: who has one key for everything would lose
+    /// all but the first note, and never hear of it.
+    fn repeat(&self, first: log::Answer) -> Result<Written, StoreError> {
+        let mut named = self.write.change.reports().iter().peekable();
+        if named.peek().is_some() {
+            let numbers = named.map(|id| self.feedback_n(id)).collect::<Result<Vec<_>, _>>()?;
+            if first.feedback_n.is_none_or(|n| !numbers.contains(&n)) {
+                return Err(StoreError::Conflict(
+                    "this key was used for another request: make a new key for each request, and keep it for its repeats".into(),
+                ));
+            }
+        }
+        Ok(Written { seq: first.seq, made: first.made, replayed: true })
     }
 
     fn nothing(&self) -> Result<Written, StoreError> {

@@ -1,8 +1,9 @@
 //! The last line: what came of the last key, else the keys that matter now.
 
 use super::super::action::Action;
+use super::super::keymap::Binding;
 use super::super::model::{Focus, Model, Mood, Status};
-use super::super::update::useful;
+use super::super::update::hint;
 use super::super::widget::{fit, wrap};
 use crate::domain::text;
 use ratatui::Frame;
@@ -51,28 +52,26 @@ fn said(sentence: &str, style: Style, width: u16) -> Vec<Line<'static>> {
     lines.into_iter().map(|line| Line::styled(line, style)).collect()
 }
 
+/// Hints that are there whatever the width: the way back, and the way to the rest of the keys.
+const ALWAYS: [Action; 2] = [Action::Back, Action::Help];
+
 fn hints(model: &Model, width: usize) -> Line<'static> {
-    let theme = &model.theme;
+    let shown =
+        |b: &'_ Binding| Some(((b.keys.first()?.clone(), hint(model, b)?.to_owned()), ALWAYS.contains(&b.action)));
+    let (last, first): (Vec<_>, Vec<_>) = model.keymap.hints(model.context()).filter_map(shown).partition(|(_, a)| *a);
+    let columns = |key: &str, word: &str| key.width() + 1 + word.width() + 2;
+    let reserve: usize = last.iter().map(|((key, word), _)| columns(key, word)).sum();
     let mut spans = Vec::new();
     let mut used = 0;
-    let context = model.context();
-    // The way to the rest of the keys is always there.
-    let help = model.keymap.hints(context).find(|(action, ..)| *action == Action::Help);
-    let reserve = help.map_or(0, |(_, key, word)| key.width() + word.width() + 3);
-    let mut put = |key: &str, word: &str, limit: usize| {
-        let columns = key.width() + 1 + word.width() + 2;
-        if used + columns > limit + 2 {
-            return;
+    for (hints, limit) in [(first, width.saturating_sub(reserve)), (last, width)] {
+        for ((key, word), _) in hints {
+            // Two blanks follow the last one too, and need not be seen.
+            if used + columns(&key, &word) <= limit + 2 {
+                used += columns(&key, &word);
+                spans.push(Span::styled(key, model.theme.key));
+                spans.push(Span::styled(format!(" {word}  "), model.theme.hint));
+            }
         }
-        used += columns;
-        spans.push(Span::styled(key.to_owned(), theme.key));
-        spans.push(Span::styled(format!(" {word}  "), theme.hint));
-    };
-    for (_, key, word) in model.keymap.hints(context).filter(|(a, ..)| *a != Action::Help && useful(model, *a)) {
-        put(key, word, width.saturating_sub(reserve));
-    }
-    if let Some((_, key, word)) = help {
-        put(key, word, width);
     }
     Line::from(spans)
 }

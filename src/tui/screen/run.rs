@@ -163,7 +163,12 @@ impl Page<'_> {
         }
         self.title(format!("Files shown to the drafter ({})", files.iter().filter(|f| f.tokens > 0).count()));
         for file in files.iter().take(FILES) {
-            let fits = if file.tokens > 0 { format!("{} tokens", file.tokens) } else { "not shown".to_owned() };
+            let fits = match (file.tokens, file.left_out.as_str()) {
+                // Runs of earlier versions did not keep the reason.
+                (0, "") => "not shown".to_owned(),
+                (0, why) => format!("not shown: {why}"),
+                (tokens, _) => format!("{tokens} tokens"),
+            };
             let line = format!("{:>6.1}  {}  {fits}", file.score, file.path);
             self.body("", &line, self.theme.text);
             self.body("        ", &file.reasons.join(", "), self.theme.dim);

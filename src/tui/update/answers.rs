@@ -65,6 +65,9 @@ pub(super) fn answer(model: &mut Model, answer: Answer, out: &mut Vec<Effect>) {
         Answer::Checked { check, result } => settings::checked(model, &check, result),
         Answer::Submitted { id, result } => submitted(model, &id, result, out),
         Answer::Edited { feedback, result } => note::edited(model, feedback, result, out),
+        Answer::NotKept(why) => {
+            model.say(Mood::Bad, format!("What you type can't be kept on disk until it is saved: {why}"));
+        }
         Answer::Opened { link, result } => opened(model, link, result, out),
         Answer::IngestStopped(why) => {
             model.say(Mood::Bad, format!("Reports are no longer taken: {why}"));

@@ -152,6 +152,9 @@ pub(super) fn bottom(model: &mut Model, out: &mut Vec<Effect>) {
 }
 
 pub(super) fn toggle_reviewed(model: &mut Model, out: &mut Vec<Effect>) {
+    if model.filter_decides() {
+        return model.say(Mood::Plain, "The filter says itself which reports are shown: change its `is:`");
+    }
     let (reviewed, said) = match model.inbox.reviewed {
         Reviewed::Hidden => (Reviewed::Shown, "Reviewed reports are shown"),
         Reviewed::Shown => (Reviewed::Hidden, "Reviewed reports are hidden"),

@@ -22,7 +22,7 @@ use super::message::{Effect, Msg};
 use super::model::Model;
 
 pub use settle::next_tick;
-pub use useful::useful;
+pub use useful::hint;
 
 /// What to do first: read where things stand.
 pub fn begin(model: &mut Model) -> Vec<Effect> {

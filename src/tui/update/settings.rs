@@ -1,6 +1,5 @@
 //! Looking through the settings: reading them when they are shown, moving among them, trying and removing them.
 
-use super::super::action::Action;
 use super::super::message::Effect;
 use super::super::model::{Model, Mood, Overlay, Pending, Question, Read, View};
 use super::super::screen::settings::{self as screen, Line};
@@ -234,26 +233,24 @@ pub(super) fn copied(model: &Model) -> Option<(&'static str, String)> {
     Some(("the value", setting.value.clone()))
 }
 
-pub(super) fn useful(model: &Model, action: Action) -> bool {
-    let settings = &model.settings;
-    let Some(setting) = settings.current() else { return action == Action::AddRepository };
-    match action {
-        Action::Edit => setting.fixed.is_none(),
-        Action::Test => setting.check.is_some(),
-        Action::Remove => {
-            let removable = match setting.kind {
-                SettingKind::Repository => true,
-                SettingKind::OfRepository => setting.label != "server" && is_written(setting),
-                SettingKind::Value | SettingKind::List => is_written(setting),
-                SettingKind::Key => setting.source == SettingSource::Secrets,
-                SettingKind::Place => false,
-            };
-            removable && setting.fixed.is_none()
-        }
-        Action::NextWord => settings.editor.as_ref().is_some_and(|editor| !editor.words.is_empty()),
-        Action::SaveSetting => settings.editor.as_ref().is_some_and(|editor| editor.saving.is_none()),
-        _ => true,
-    }
+/// Whether the setting under the cursor can be typed.
+pub(super) fn can_be_changed(model: &Model) -> bool {
+    model.settings.current().is_some_and(|setting| setting.fixed.is_none())
+}
+
+pub(super) fn can_be_tested(model: &Model) -> bool {
+    model.settings.current().is_some_and(|setting| setting.check.is_some())
+}
+
+pub(super) fn can_be_removed(model: &Model) -> bool {
+    let removable = |setting: &Setting| match setting.kind {
+        SettingKind::Repository => true,
+        SettingKind::OfRepository => setting.label != "server" && is_written(setting),
+        SettingKind::Value | SettingKind::List => is_written(setting),
+        SettingKind::Key => setting.source == SettingSource::Secrets,
+        SettingKind::Place => false,
+    };
+    model.settings.current().is_some_and(|setting| setting.fixed.is_none() && removable(setting))
 }
 
 fn is_written(setting: &Setting) -> bool {

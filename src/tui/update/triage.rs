@@ -21,11 +21,19 @@ pub(super) fn targets(model: &Model) -> Vec<FeedbackId> {
 }
 
 pub(super) fn review(model: &mut Model, out: &mut Vec<Effect>) {
-    let targets = targets(model);
-    let is_reviewed = |id: &FeedbackId| model.mirror.rows().iter().any(|row| row.id == *id && row.reviewed);
-    let reviewed = !targets.iter().all(is_reviewed);
-    let changing: Vec<FeedbackId> = targets.into_iter().filter(|id| is_reviewed(id) != reviewed).collect();
+    let reviewed = would_review(model);
+    let changing: Vec<FeedbackId> =
+        targets(model).into_iter().filter(|id| is_reviewed(model, id) != reviewed).collect();
     set_reviewed(model, changing, reviewed, false, out);
+}
+
+fn is_reviewed(model: &Model, id: &FeedbackId) -> bool {
+    model.mirror.rows().iter().any(|row| row.id == *id && row.reviewed)
+}
+
+/// Whether the review key marks what is meant as reviewed; else all of it is, and the key takes that back.
+pub(super) fn would_review(model: &Model) -> bool {
+    !targets(model).iter().all(|id| is_reviewed(model, id))
 }
 
 fn set_reviewed(model: &mut Model, reports: Vec<FeedbackId>, reviewed: bool, undoing: bool, out: &mut Vec<Effect>) {

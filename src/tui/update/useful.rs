@@ -1,11 +1,28 @@
-//! Whether a key would do anything now. A hint in the footer for one that would not is noise.
+//! What a key would do now. A hint in the footer for one that would do nothing is noise, and one that says the opposite a lie.
 
-use super::super::action::Action;
-use super::super::model::{FilterInput, Focus, Model, NoteEditor, View};
-use super::triage;
+use super::super::action::{Action, Context};
+use super::super::keymap::Binding;
+use super::super::model::{FilterInput, Focus, Model, NoteEditor, Reviewed, View};
+use super::super::settings::SettingsFocus;
+use super::{settings, triage};
+
+/// The word of a key for the footer; `None` where it has none, or would do nothing.
+pub fn hint<'k>(model: &Model, binding: &'k Binding) -> Option<&'k str> {
+    if !useful(model, binding.action) {
+        return None;
+    }
+    let opposite = binding.opposite.as_deref().filter(|_| takes_back(model, binding.action));
+    opposite.or(binding.hint.as_deref())
+}
+
+/// Whether the key would take back what it usually does.
+fn takes_back(model: &Model, action: Action) -> bool {
+    (action == Action::HideReviewed && model.inbox.reviewed == Reviewed::Hidden)
+        || (action == Action::Review && !triage::would_review(model))
+}
 
 /// Judged by what the action needs, so it is true for whatever has the keys.
-pub fn useful(model: &Model, action: Action) -> bool {
+fn useful(model: &Model, action: Action) -> bool {
     let row = model.row().filter(|_| !matches!(model.view, View::Servers | View::Settings));
     let draft = match model.view {
         View::Inbox => row.and_then(|r| model.mirror.draft_of(&r.id)),
@@ -29,14 +46,40 @@ pub fn useful(model: &Model, action: Action) -> bool {
         Action::SaveNote => matches!(&model.inbox.focus, Focus::Note(editor) if is_to_be_saved(editor)),
         Action::AcceptFilter => matches!(&model.inbox.focus, Focus::Filter(input) if input.error.is_none()),
         Action::Complete => matches!(&model.inbox.focus, Focus::Filter(input) if can_go_on(input)),
-        Action::Edit
+        Action::Edit => settings::can_be_changed(model),
+        Action::Test => settings::can_be_tested(model),
+        Action::Remove => settings::can_be_removed(model),
+        Action::Explain => model.settings.focus == SettingsFocus::List && model.settings.current().is_some(),
+        Action::NextWord => model.settings.editor.as_ref().is_some_and(|editor| !editor.words.is_empty()),
+        Action::SaveSetting => model.settings.editor.as_ref().is_some_and(|editor| editor.saving.is_none()),
+        Action::HideReviewed => !model.filter_decides(),
+        // In a list there is nothing to go back from, or only to another list.
+        Action::Back => matches!(model.context(), Context::Detail | Context::Run | Context::Server | Context::Setting),
+        Action::Quit
+        | Action::Interrupt
+        | Action::Suspend
+        | Action::Help
+        | Action::CloseHelp
+        | Action::Theme
+        | Action::Inbox
+        | Action::Drafts
+        | Action::Servers
+        | Action::Settings
+        | Action::NextView
+        | Action::Down
+        | Action::Up
+        | Action::HalfPageDown
+        | Action::HalfPageUp
+        | Action::Top
+        | Action::Bottom
+        | Action::Filter
+        | Action::LeaveFilter
+        | Action::Undo
+        | Action::LeaveNote
+        | Action::LeaveSetting
         | Action::AddRepository
-        | Action::Remove
-        | Action::Test
-        | Action::Explain
-        | Action::NextWord
-        | Action::SaveSetting => super::settings::useful(model, action),
-        _ => true,
+        | Action::Yes
+        | Action::No => true,
     }
 }
 

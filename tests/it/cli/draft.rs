@@ -151,20 +151,34 @@ fn a_dry_run_prints_the_ranked_files_and_leaves_nothing_behind() {
     let printed = bench.draft(&["--dry-run", "--json"]);
     assert_eq!((printed.code, printed.stderr.as_str()), (Some(0), ""));
     let dry: Value = serde_json::from_str(&printed.stdout).unwrap();
-    assert_eq!(fields(&dry), ["brief_tokens", "commit", "feedback_id", "files", "repository"]);
+    let names = [
+        "brief_tokens",
+        "closed",
+        "commit",
+        "context_tokens",
+        "feedback_id",
+        "files",
+        "repository",
+        "total_files",
+        "unnameable",
+        "weaker",
+    ];
+    assert_eq!(fields(&dry), names);
     assert_eq!(
         (&dry["feedback_id"], &dry["commit"]),
         (&json!(bench.report), &json!(bench.git(&["rev-parse", "main"])))
     );
     let files = dry["files"].as_array().unwrap();
-    assert_eq!(fields(&files[0]), ["path", "reasons", "score", "tokens"]);
+    assert_eq!(fields(&files[0]), ["left_out", "lines", "path", "reasons", "score", "tokens", "whole"]);
     assert_eq!(files[0]["path"], "src/server.py", "{dry:#}");
+    assert_eq!((&files[0]["whole"], &files[0]["left_out"]), (&json!(true), &json!("")), "{dry:#}");
     let scores: Vec<_> = files.iter().map(|f| f["score"].as_f64().unwrap()).collect();
     assert!(scores.is_sorted_by(|a, b| a >= b) && scores[0] > 0.0, "{scores:?}");
     assert!(dry["brief_tokens"].as_u64().unwrap() > 0);
 
     let text = bench.draft(&["--dry-run"]).stdout;
-    assert!(text.lines().any(|l| l.contains("src/server.py") && l.contains("search_costs")), "{text}");
+    let first = |l: &str| l.contains("src/server.py  whole, ") && l.contains("search_costs");
+    assert!(text.lines().any(first), "{text}");
     assert_eq!(bench.branches(), ["main"]);
     assert_eq!(bench.home.json(&["drafts", "--json"]), json!([]), "no run was made");
 }

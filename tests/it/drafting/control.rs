@@ -10,7 +10,7 @@ use futures::StreamExt;
 use patchwork::domain::draft::{DraftState, Stage};
 use patchwork::domain::id::DraftId;
 use patchwork::engine::{Engine, Mode, new_command_id};
-use patchwork::protocol::{Command, RefusalKind, Signal};
+use patchwork::protocol::{Command, EventKind, RefusalKind, Signal};
 use serde_json::json;
 
 const HALF: &str = "{\"title\": \"Add a date range\", \"summ";
@@ -130,6 +130,29 @@ async fn the_owner_can_cancel_what_another_process_runs() {
     tokio::time::timeout(TIME, guest.until_idle()).await.unwrap();
     assert_eq!(world.engine.draft(&draft).await.unwrap().draft.state.word(), "cancelled");
     guest.close().await;
+    world.assert_clean();
+}
+
+/// The command line's run when that process dies beside an open screen: nobody tells the owner, and the report must not stand there as
+/// "being drafted" until the owner is started anew.
+#[tokio::test]
+async fn the_owner_goes_on_with_the_run_of_a_process_that_is_gone() {
+    let world = World::open().await;
+    let id = world.report(json!({})).await;
+    world.anthropic.reply(stalls());
+    let guest = world.engine_as(Mode::Guest).await;
+    let draft = start(&guest, &id, false).await.unwrap();
+    world.anthropic.until_stalled(1).await;
+    // Closing leaves the run as it is, as dying does.
+    guest.close().await;
+    world.good_reply();
+    let mut feed = world.engine.watch(world.engine.hello().seq);
+    let is_out = |s: &Signal| matches!(s, Signal::Event(event) if event.kind == EventKind::DraftPublished);
+    let published = async { while !feed.next().await.is_some_and(|signal| is_out(&signal)) {} };
+    tokio::time::timeout(TIME, published).await.expect("nobody went on with it");
+    let detail = world.end_of(&draft).await;
+    assert_eq!(detail.draft.state.word(), "published");
+    assert_eq!((world.anthropic.asked(), branches(&world.bare()).len()), (2, 1));
     world.assert_clean();
 }
 

@@ -8,6 +8,7 @@ mod hostile_report;
 mod hostile_repository;
 mod hub_faults;
 mod killed;
+mod lookup;
 mod model_faults;
 mod ranking;
 mod repair;

@@ -15,13 +15,13 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 
 /// An owner with a runtime of its own, so that it can be killed: every task and child process stops where it is.
-struct Doomed {
+pub struct Doomed {
     runtime: Runtime,
 }
 
 impl Doomed {
     /// Takes the database over from the world's engine and starts a run.
-    async fn start(world: &World, report: &FeedbackId) -> (Self, DraftId) {
+    pub async fn start(world: &World, report: &FeedbackId) -> (Self, DraftId) {
         world.engine.close().await;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let (dir, config, secrets) = (world.dir.path().to_owned(), world.config.clone(), world.secrets.clone());
@@ -35,7 +35,7 @@ impl Doomed {
     }
 
     /// Without a goodbye; returns when nothing of it is left.
-    async fn die(self) {
+    pub async fn die(self) {
         tokio::task::spawn_blocking(move || drop(self.runtime)).await.unwrap();
     }
 }

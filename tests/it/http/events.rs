@@ -100,6 +100,17 @@ async fn a_dropped_stream_goes_on_where_it_was() {
     }
 }
 
+/// As after an older copy of the database was put back: without a word the client would wait for the number it has.
+#[tokio::test]
+async fn a_place_that_the_log_never_came_to_begins_anew() {
+    let door = Door::open().await;
+    door.report(json!({})).await;
+    let mut watcher = Watcher::open(&door, "/api/events", Some("999")).await;
+    assert_eq!(watcher.next().await.event, "reset");
+    let id = door.report(json!({})).await;
+    assert_eq!(watcher.next().await.data["feedback"]["id"], json!(id), "and goes on from now");
+}
+
 #[tokio::test]
 async fn a_place_that_is_no_number_is_422() {
     let door = Door::open().await;

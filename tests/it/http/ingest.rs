@@ -87,6 +87,35 @@ async fn notes_repeat_too_and_a_key_serves_one_kind_of_request() {
     assert!(crossed.detail().contains("new key"));
 }
 
+/// A client that has one key for everything hears of it: an answer that belongs to another report would hide that its words are lost.
+#[tokio::test]
+async fn a_key_serves_one_report() {
+    let door = Door::open().await;
+    let (a, b) = (door.report(json!({})).await, door.report(json!({})).await);
+    let (of_a, of_b) = (format!("/api/feedback/{a}"), format!("/api/feedback/{b}"));
+    let note = json!({"content": "n"});
+    id_of(&post_to(&door, &format!("{of_a}/notes"), Some("note"), &note).await);
+    let review = |path: &str| {
+        let mut request = json_request(Method::PATCH, path, &json!({}));
+        request.headers_mut().insert("idempotency-key", HeaderValue::from_static("review"));
+        request
+    };
+    for _ in 0..2 {
+        assert_eq!(door.send(review(&of_a)).await.status, 200);
+    }
+    id_of(&post(&door, Some("own"), &report(json!({"id": "own-1"}))).await);
+    for crossed in [
+        post_to(&door, &format!("{of_b}/notes"), Some("note"), &note).await,
+        door.send(review(&of_b)).await,
+        post(&door, Some("own"), &report(json!({"id": "own-2"}))).await,
+    ] {
+        assert_eq!(crossed.status, 409, "{crossed:?}");
+        assert!(crossed.detail().contains("new key"), "{crossed:?}");
+    }
+    let stats = door.engine().stats().await.unwrap();
+    assert_eq!((stats.total, stats.note_count, stats.unreviewed), (3, 1, 2));
+}
+
 #[tokio::test]
 async fn a_key_has_a_shape() {
     let door = Door::open().await;

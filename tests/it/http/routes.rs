@@ -54,6 +54,30 @@ async fn defaults_and_what_nobody_knows() {
     assert!(plain.get("extra").is_none() && plain.get("gap_type_raw").is_none());
 }
 
+/// Two hundred reports of a megabyte each would stand in memory at once for everybody who asks.
+#[tokio::test]
+async fn a_page_of_large_reports_ends_early_and_goes_on() {
+    let door = Door::open().await;
+    let text = "x".repeat(250_000);
+    let mut wanted = Vec::new();
+    for _ in 0..20 {
+        let large = json!({"what_i_needed": text, "what_i_tried": text, "suggestion": text, "user_goal": text});
+        wanted.insert(0, door.report(large).await);
+    }
+    let (mut found, mut pages, mut after) = (Vec::new(), 0, String::new());
+    loop {
+        let page = door.get(&format!("/api/feedback?limit=200&after={after}")).await;
+        assert!(page.body.len() < 12 << 20, "{} bytes", page.body.len());
+        found.extend(ids(&page.json()).into_iter().map(str::to_owned));
+        pages += 1;
+        after = page.header("x-next-cursor").to_owned();
+        if after.is_empty() {
+            break;
+        }
+    }
+    assert_eq!((found, pages), (wanted, 3));
+}
+
 #[tokio::test]
 async fn the_list_narrows_by_every_parameter_and_by_the_filter_language() {
     let door = Door::open().await;

@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::routing::get;
 use patchwork::config::{Secrets, ServerConfig};
 use patchwork::http::{App, BindError, Limits, bind, guarded, probe, serve};
+use serde_json::json;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -199,6 +200,38 @@ async fn the_cap_makes_clients_wait_and_turns_none_away() {
         assert!(client.await.unwrap().ends_with("through"));
     }
     assert!(gate.most.load(Ordering::SeqCst) <= 2);
+}
+
+/// Clients that hold their connections open without a word, or in the middle of one, must not keep a report waiting until their time is up.
+#[tokio::test]
+async fn who_asks_for_nothing_makes_room_in_a_crowd() {
+    let door = Door::open().await;
+    let limits = Limits { connections: 4, courtesy: MOMENT, head: 10 * TIME, ..Limits::default() };
+    let server = Server::start(door.router(), limits).await;
+    let mut watching = server.connect().await;
+    watching.write_all(b"GET /api/events?after=0 HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    let mut answered = server.connect().await;
+    answered.write_all(HEALTH.replace("Connection: close\r\n", "").as_bytes()).await.unwrap();
+    let mut silent = server.connect().await;
+    let mut begun = server.connect().await;
+    begun.write_all(b"GET /healthz HTTP/1.1\r\nHost: lo").await.unwrap();
+
+    assert!(ask(&server, HEALTH).await.starts_with("HTTP/1.1 200"));
+    assert!(read_all(&mut answered).await.starts_with("HTTP/1.1 200"), "answered before it was closed");
+    for idle in [&mut silent, &mut begun] {
+        let mut nothing = Vec::new();
+        // A reset or an end, as the system likes.
+        drop(in_time(idle.read_to_end(&mut nothing)).await);
+        assert_eq!(nothing, b"");
+    }
+    door.report(json!({"what_i_needed": "still watched"})).await;
+    let mut heard = String::new();
+    while !heard.contains("still watched") {
+        let mut piece = [0; 4096];
+        let n = in_time(watching.read(&mut piece)).await.unwrap();
+        assert!(n > 0, "the stream was cut: {heard}");
+        heard.push_str(&String::from_utf8_lossy(&piece[..n]));
+    }
 }
 
 #[tokio::test]

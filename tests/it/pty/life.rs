@@ -22,6 +22,17 @@ fn asked_to_stop_it_ends_well_and_gives_the_terminal_back() {
     }
 }
 
+/// A terminal that a killed program has left in the alternate screen keeps what stands there, and a first frame writes no blanks.
+#[test]
+fn it_begins_on_an_empty_screen_whatever_was_there() {
+    let home = home_with(&["a need"]);
+    let t = Terminal::open(&home);
+    let entered = String::from_utf8_lossy(&t.seen().bytes).split_once("\x1b[?1049h").unwrap().1.to_owned();
+    assert!(entered.starts_with("\x1b[2J"), "{entered:?}");
+    t.send("q");
+    t.assert_ended_well();
+}
+
 #[test]
 fn ctrl_c_ends_it_from_anywhere() {
     let home = home_with(&["a need"]);
@@ -54,7 +65,8 @@ fn killed_while_a_note_is_half_typed_the_text_is_there_after_the_next_start() {
     t.send("half a thou");
     t.wait_for("half a thou");
     let deadline = Instant::now() + Duration::from_secs(30);
-    let on_disk = || unsaved(&home).iter().any(|f| std::fs::read_to_string(f).is_ok_and(|text| text == "half a thou"));
+    let on_disk =
+        || unsaved(&home).iter().any(|f| std::fs::read_to_string(f).is_ok_and(|text| text.contains("\"half a thou\"")));
     while !on_disk() {
         assert!(Instant::now() < deadline, "the text is not on disk: {:?}", unsaved(&home));
         std::thread::yield_now();

@@ -22,9 +22,10 @@ async fn open_error(dir: &std::path::Path) -> String {
 #[tokio::test]
 async fn a_new_database_is_private_and_durable() {
     let dir = tempfile::tempdir().unwrap();
-    let engine = Engine::open(options(dir.path())).await.unwrap();
-    let mode = std::fs::metadata(dir.path().join("feedback.db")).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o600);
+    let data = dir.path().join("share/patchwork");
+    let engine = Engine::open(options(&data)).await.unwrap();
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&data.join("feedback.db")), mode(&data)), (0o600, 0o700));
     engine.close().await;
 }
 

@@ -68,7 +68,8 @@ fn every_hint_of_the_footer_does_something() {
         }
     }
     let keymap = Keymap::new(&BTreeMap::new()).unwrap();
-    let all: BTreeSet<String> = keymap.bindings().iter().filter_map(|b| b.hint.clone()).collect();
+    let words = keymap.bindings().iter().flat_map(|b| b.hint.iter().chain(&b.opposite));
+    let all: BTreeSet<String> = words.cloned().collect();
     assert_eq!(pressed, all, "every hint stood there once");
 }
 

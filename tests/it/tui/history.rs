@@ -183,7 +183,7 @@ impl World {
     pub(super) async fn tail(&self, after: Seq) -> Vec<Event> {
         match self.store.tail(after).await.unwrap() {
             Tail::Events(events) => events,
-            Tail::Pruned => panic!("nothing is pruned here"),
+            Tail::Gone => panic!("nothing is pruned here"),
         }
     }
 

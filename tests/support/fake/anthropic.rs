@@ -26,7 +26,15 @@ impl Reply {
 
     /// A complete change in the schema that the request asks for.
     pub fn change(title: &str, files: &Value) -> Self {
-        Self::says(json!({"title": title, "summary": "Adds what was missing.", "files": files}).to_string())
+        let answer = json!({"look_up": [], "title": title, "summary": "Adds what was missing.", "files": files});
+        Self::says(answer.to_string())
+    }
+
+    /// The wish to see something first: `(kind, what)`.
+    pub fn looks_up(requests: &[(&str, &str)]) -> Self {
+        let wish = |(kind, what): &(&str, &str)| json!({"kind": kind, "what": what, "from": null, "to": null});
+        let wishes: Vec<Value> = requests.iter().map(wish).collect();
+        Self::says(json!({"look_up": wishes, "title": "", "summary": "", "files": []}).to_string())
     }
 
     /// The text, and another end than usual.

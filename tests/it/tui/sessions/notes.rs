@@ -60,6 +60,16 @@ async fn pasted_text_goes_into_a_note_and_nowhere_else() {
 }
 
 #[tokio::test]
+async fn what_can_not_be_kept_on_disk_is_said_while_it_is_typed() {
+    let mut s = session(&["a"]).await;
+    s.keys("n").await;
+    s.type_text("half").await;
+    s.send(Msg::Answer(Answer::NotKept("no space left on device".into()))).await;
+    assert!(s.scene.footer().contains("can't be kept on disk"), "{}", s.scene.footer());
+    assert!(s.scene.shows("half"), "and goes on");
+}
+
+#[tokio::test]
 async fn a_note_from_the_users_editor_is_saved_at_once() {
     let mut s = session(&["a"]).await;
     s.keys("n").await;
