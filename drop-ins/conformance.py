@@ -12,8 +12,10 @@ this process checks every request and misbehaves in all the ways a real one can.
 Prints a line for each check and `N passed, N failed`; the exit code is 0 when nothing failed.
 `-k WORD` runs only the scenarios with that word in their name, `-v` shows the server's stderr
 of scenarios with a failure, `-j N` runs N scenarios at a time (most of them wait, so that saves
-time; but calls are timed, so don't ask for more than the machine can do). Needs Python 3.10,
-nothing else, and takes about a minute, or a third of that with `-j 4`.
+time; but calls are timed, so don't ask for more than the machine can do). A busy machine makes
+calls late as well: a scenario in which something came late and nothing else failed is run
+again, twice at most. Needs Python 3.10, nothing else, and takes about a minute, or a third of
+that with `-j 4`.
 """
 
 from __future__ import annotations
@@ -47,6 +49,9 @@ TEXTS = json.loads((Path(__file__).resolve().parent.parent / "assets" / "feedbac
 KEY = "conformance-key"
 CLIENT = {"name": "conformance-client", "version": "1.2.3"}
 CALL_LIMIT_SECONDS = 2.0
+LOG_SECONDS = 10.0
+EXIT_SECONDS = 10.0
+ATTEMPTS = 3  # of a scenario in which something is late
 HUGE_LIMIT_SECONDS = 4.0
 DRAIN_SECONDS = 20.0
 LONG_FIELDS = ("what_i_needed", "what_i_tried", "suggestion", "user_goal")
@@ -369,6 +374,8 @@ class Server:
         hello = self.request("initialize", params, 60)
         self.instructions: str = (hello.get("result") or {}).get("instructions") or ""
         self._write({"jsonrpc": "2.0", "method": "notifications/initialized"})
+        # What an SDK loads for the first call of all is not the drop-in's time.
+        self.request("tools/call", {"name": "no such tool", "arguments": {}}, 60)
 
     def _read_stdout(self) -> None:
         assert self._process.stdout
@@ -441,7 +448,7 @@ class Server:
         with contextlib.suppress(OSError):
             self._process.stdin.close()
         try:
-            self._process.wait(10)
+            self._process.wait(2 * EXIT_SECONDS)
         except subprocess.TimeoutExpired:
             self.kill()
         return time.monotonic() - started
@@ -459,9 +466,11 @@ class Server:
 class Bench:
     """One scenario's sidecar, spool directory and servers, and the count of its checks."""
 
-    def __init__(self, command: list[str], scenario: str) -> None:
+    def __init__(self, command: list[str], scenario: str, last: bool) -> None:
+        self._last = last
         self.sidecar = Sidecar()
         self.failed: list[str] = []
+        self.late: list[str] = []
         self.passed = 0
         self.servers: list[Server] = []
         self._command = command
@@ -469,12 +478,13 @@ class Bench:
         self._directory = tempfile.TemporaryDirectory(prefix="patchwork-conformance-")
         self.spool = Path(self._directory.name) / "spool"
 
-    def check(self, what: str, good: Any, found: Any = "") -> bool:
-        if good:
-            self.passed += 1
-        else:
-            self.failed.append(what)
-        line = f"{'ok  ' if good else 'FAIL'} {self._scenario}: {what}{'' if good else f' [{found}]'}"
+    def check(self, what: str, good: Any, found: Any = "", timed: bool = False) -> bool:
+        """`timed`: what may fail because the machine is busy, and counts only when it does again and again."""
+        self.passed += bool(good)
+        if not good:
+            (self.late if timed and not self._last else self.failed).append(what)
+        word = "ok  " if good else "late" if timed and not self._last else "FAIL"
+        line = f"{word} {self._scenario}: {what}{'' if good else f' [{found}]'}"
         print(line + "\n", end="", flush=True)  # in one piece: other scenarios may be printing
         return bool(good)
 
@@ -501,7 +511,7 @@ class Bench:
 
     def in_time(self, what: str, *answers: Answer) -> None:
         slow = [answer for answer in answers if answer.seconds > CALL_LIMIT_SECONDS]
-        self.check(f"{what}: within {CALL_LIMIT_SECONDS:.0f} s", not slow, slow)
+        self.check(f"{what}: within {CALL_LIMIT_SECONDS:.0f} s", not slow, slow, timed=True)
 
     def answered(self, what: str, answer: Answer, *kinds: str) -> None:
         self.check(f"{what}: says {' or '.join(kinds)}", not answer.failed and answer.kind in kinds, answer)
@@ -684,7 +694,7 @@ def scenario_huge_report(bench: Bench) -> None:
         answer = server.call(arguments)
         bench.check(f"sidecar {name}: says {' or '.join(kinds)}", not answer.failed and answer.kind in kinds, answer)
         good = answer.seconds < HUGE_LIMIT_SECONDS
-        bench.check(f"sidecar {name}: within {HUGE_LIMIT_SECONDS:.0f} s", good, answer)
+        bench.check(f"sidecar {name}: within {HUGE_LIMIT_SECONDS:.0f} s", good, answer, timed=True)
     row = next(iter(bench.sidecar.rows.values()), {})
     sizes = {name: len(row.get(name, "").encode()) for name in LONG_FIELDS}
     kept = all(LONG_MAX_BYTES - 50 <= size <= LONG_MAX_BYTES for size in sizes.values())
@@ -741,7 +751,7 @@ def scenario_redaction(bench: Bench) -> None:
     bench.check("a text about credentials stays as it is", plain == NO_SECRETS, plain)
     bench.sidecar.down()
     bench.answered("with nobody listening", server.call(arguments | {"what_i_needed": "spooled"}), "queued")
-    until(lambda: unsent(server, "spooled"), 2)
+    until(lambda: unsent(server, "spooled"), LOG_SECONDS)
     spooled = "".join(file.read_text("utf-8") for file in bench.files())
     places = {"the wire": "".join(bench.sidecar.bodies), "the spool": spooled, "the log": server.stderr}
     for place, found in places.items():
@@ -754,7 +764,7 @@ def scenario_down(bench: Bench) -> None:
     server = bench.start()
     answer = server.call(REPORT | {"what_i_needed": "first"})
     bench.answered("nobody listens", answer, "queued")
-    logged = until(lambda: len(unsent(server, "first")) == 1, 2)
+    logged = until(lambda: len(unsent(server, "first")) == 1, LOG_SECONDS)
     bench.check("the log has the whole report, once", logged, server.stderr[-300:])
     modes = {oct(stat.S_IMODE(file.stat().st_mode)) for file in bench.files()}
     bench.check("the spool file is 0600", modes == {"0o600"}, modes)
@@ -793,13 +803,13 @@ def scenario_full_stderr(bench: Bench) -> None:
     for number in range(3):
         answer = server.call(REPORT | {"what_i_needed": f"unheard {number}", "suggestion": "s" * 150_000})
         bench.answered(f"unheard {number}", answer, "queued")
-    listed, seconds = server.wait(server.send("tools/list", {}), 5)
-    bench.check("the server still serves", "result" in listed and seconds < CALL_LIMIT_SECONDS, (listed, seconds))
+    listed, _ = server.wait(server.send("tools/list", {}), 10)
+    bench.check("the server still serves", "result" in listed, listed)
     bench.sidecar.up()
     bench.recover(server)
     bench.stored_once("unheard 0", "unheard 1", "unheard 2")
     seconds = server.close()
-    bench.check("log lines that nobody reads don't keep the process alive", seconds < 5, f"{seconds:.1f} s")
+    bench.check("log lines that nobody reads don't keep the process alive", seconds < EXIT_SECONDS, f"{seconds:.1f} s")
 
 
 def scenario_late_sidecar(bench: Bench) -> None:
@@ -822,7 +832,7 @@ def scenario_back_during_the_pause(bench: Bench) -> None:
     answer = server.call(REPORT | {"what_i_needed": "to know that all is well"})
     bench.answered("back again", answer, "recorded")
     soon = until(lambda: not bench.waiting(), 2)
-    bench.check("the success sends what waits, at once", soon, bench.waiting())
+    bench.check("the success sends what waits, at once", soon, bench.waiting(), timed=True)
     bench.drained()
     bench.stored_once("early")
 
@@ -862,10 +872,10 @@ def retry_after(value: Callable[[], str]) -> Callable[[Bench], None]:
         bench.sidecar.mode = "429"
         bench.sidecar.retry_after = value
         bench.answered("429 with Retry-After", server.call(REPORT), "queued")
-        time.sleep(2.5)
-        bench.check("nobody knocks before the time", len(bench.sidecar.posts) == 1, bench.sidecar.posts)
         bench.sidecar.mode = "ok"
         bench.drained()
+        first, second = ([when for when, _ in bench.sidecar.posts] + [0.0, 0.0])[:2]
+        bench.check("nobody knocks before the time", second - first > 2.9, bench.sidecar.posts)
         bench.stored_once(REPORT["what_i_needed"])
 
     return scenario
@@ -901,7 +911,7 @@ def scenario_too_large(bench: Bench) -> None:
     server = bench.start()
     bench.sidecar.mode = "413"
     bench.answered("413", server.call(REPORT | {"what_i_needed": "big"}), "lost")
-    bench.check("the log has it", until(lambda: unsent(server, "big"), 2), server.stderr[-300:])
+    bench.check("the log has it", until(lambda: unsent(server, "big"), LOG_SECONDS), server.stderr[-300:])
     time.sleep(1.5)
     bench.check("never retried, never spooled", len(bench.sidecar.posts) == 1 and not bench.waiting())
 
@@ -935,7 +945,7 @@ def scenario_exit(bench: Bench) -> None:
     server = bench.start()
     server.call(REPORT)
     seconds = server.close()
-    bench.check("waiting reports don't keep the process alive", seconds < 5, f"{seconds:.1f} s")
+    bench.check("waiting reports don't keep the process alive", seconds < EXIT_SECONDS, f"{seconds:.1f} s")
 
 
 def scenario_two_processes(bench: Bench) -> None:
@@ -976,7 +986,7 @@ def scenario_full_spool(bench: Bench) -> None:
         answer = server.call(REPORT | {"what_i_needed": f"after {name}"})
         bench.answered(f"a spool of {name}", answer, "lost")
         bench.check(f"a spool of {name} does not grow", file.stat().st_size <= size, file.stat().st_size - size)
-        logged = until(lambda needed=f"after {name}": unsent(server, needed), 2)
+        logged = until(lambda needed=f"after {name}": unsent(server, needed), LOG_SECONDS)
         bench.check("the log has the lost report", logged, server.stderr[-300:])
     file.unlink()
 
@@ -1021,7 +1031,7 @@ def scenario_no_spool(bench: Bench) -> None:
     bench.sidecar.down()
     server = bench.start(FEEDBACK_SPOOL_DIR="off")
     bench.answered("the spool switched off", server.call(REPORT | {"what_i_needed": "gone"}), "lost")
-    bench.check("the log has it", until(lambda: unsent(server, "gone"), 2), server.stderr[-300:])
+    bench.check("the log has it", until(lambda: unsent(server, "gone"), LOG_SECONDS), server.stderr[-300:])
     with tempfile.NamedTemporaryFile() as file:
         server = bench.start(FEEDBACK_SPOOL_DIR=f"{file.name}/spool")
         bench.answered("a spool that cannot be written", server.call(REPORT), "lost")
@@ -1075,13 +1085,16 @@ ALONE = ("huge report",)  # busy all the time: it would make the calls of others
 
 def run(command: list[str], name: str, show_stderr: bool) -> tuple[int, int]:
     """One scenario from its start to its end: how many checks passed and failed."""
-    bench = Bench(command, name)
-    try:
-        SCENARIOS[name](bench)
-    except Exception:
-        bench.check("runs to its end", False, traceback.format_exc())
-    finally:
-        bench.finish()
+    for attempt in range(1, ATTEMPTS + 1):
+        bench = Bench(command, name, last=attempt == ATTEMPTS)
+        try:
+            SCENARIOS[name](bench)
+        except Exception:
+            bench.check("runs to its end", False, traceback.format_exc())
+        finally:
+            bench.finish()
+        if bench.failed or not bench.late:
+            break
     if bench.failed and show_stderr:
         for server in bench.servers:
             sys.stderr.write(server.stderr)

@@ -268,6 +268,14 @@ var (
 	urlPassword = regexp.MustCompile(`(://[^\s/:@]{1,100}):[^\s/@]{1,200}@`)
 )
 
+// What a text must hold for an expression to match at all.
+var (
+	wordSigns = []string{"gho_", "ghp_", "ghr_", "ghs_", "ghu_", "github_pat_", "AKIA", "ASIA", "xox", "rk_", "sk_", "AIza",
+		"glpat-", "ya29.", "npm_", "hf_"}
+	bearerSigns   = []string{"bearer", "authorization"}
+	assignedSigns = []string{"pass", "secret", "key", "token"}
+)
+
 // redact replaces what looks like a credential. Best effort: it catches shapes, not secrets.
 func redact(s string) string {
 	// A glance first, because Go's expressions are slow.
@@ -277,15 +285,24 @@ func redact(s string) string {
 	if strings.Contains(s, "sk-") || strings.Contains(s, "eyJ") {
 		s = dashKey.ReplaceAllString(s, "${1}[redacted]")
 	}
-	s = wordKey.ReplaceAllString(s, "${1}[redacted]")
-	s = redactBearer(s)
-	if strings.ContainsAny(s, "=:") {
+	if containsAny(s, wordSigns) {
+		s = wordKey.ReplaceAllString(s, "${1}[redacted]")
+	}
+	folded := strings.ToLower(s)
+	if containsAny(folded, bearerSigns) {
+		s = redactBearer(s)
+	}
+	if containsAny(folded, assignedSigns) {
 		s = redactAssigned(s)
 	}
 	if strings.Contains(s, "://") {
 		s = urlPassword.ReplaceAllString(s, "${1}:[redacted]@")
 	}
 	return s
+}
+
+func containsAny(s string, signs []string) bool {
+	return slices.ContainsFunc(signs, func(sign string) bool { return strings.Contains(s, sign) })
 }
 
 // redactBearer spares "bearer token": a token has a digit early on or is long.

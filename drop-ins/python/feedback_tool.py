@@ -1126,11 +1126,19 @@ def _add_to_fastmcp(server: Any, reporter: Reporter) -> None:
             return [tool.name for tool in await server.list_tools(run_middleware=False)]
         return list(await server.get_tools())
 
+    seen: list[str] = []
+
+    def names_for_heartbeat() -> list[str]:
+        # Once only, and before there is much to do: this is another thread with a loop of its own.
+        seen[:] = seen or asyncio.run(names())
+        return list(seen)
+
     class FeedbackTool(Tool):
         async def run(self, arguments: dict[str, Any]) -> Any:
             try:
                 # A mounted or proxied server may have to ask another one.
                 listed = await asyncio.wait_for(names(), LIST_TOOLS_SECONDS)
+                seen[:] = listed
             except Exception:
                 listed = None
 
@@ -1149,7 +1157,7 @@ def _add_to_fastmcp(server: Any, reporter: Reporter) -> None:
             annotations=_TEXTS["annotations"],
         )
     )
-    reporter.heartbeat_later(lambda: asyncio.run(names()))
+    reporter.heartbeat_later(names_for_heartbeat)
 
 
 def _add_to_lowlevel(server: Any, reporter: Reporter) -> None:

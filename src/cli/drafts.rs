@@ -5,7 +5,7 @@ use super::out::{Ink, Out};
 use super::setup::{Global, Setup};
 use super::show::{section, title};
 use super::table;
-use crate::domain::draft::{DraftState, StageRecord};
+use crate::domain::draft::{DraftState, StageRecord, TargetKind, Verdict};
 use crate::domain::text;
 use crate::engine::Clock;
 use crate::protocol::read::DraftDetail;
@@ -68,6 +68,9 @@ fn print(out: &mut Out, detail: &DraftDetail) -> io::Result<()> {
         ("model", &draft.model),
         ("target", draft.target.as_str()),
         ("tokens", if draft.usage.input_tokens == 0 { "" } else { &tokens }),
+        ("cost", &draft.spent().unwrap_or_default()),
+        ("verify", draft.verdict.map_or("", Verdict::as_str)),
+        ("pull request", &draft.pull.as_ref().map(ToString::to_string).unwrap_or_default()),
     ] {
         out.field(name, value)?;
     }
@@ -78,9 +81,12 @@ fn print(out: &mut Out, detail: &DraftDetail) -> io::Result<()> {
             out.field("where", place)?;
         }
         DraftState::Failed { reason, .. } => section(out, "Why it failed", reason)?,
-        DraftState::Waiting { trouble } if !trouble.is_empty() => section(out, "Why it was not published", trouble)?,
-        DraftState::Queued | DraftState::Running { .. } | DraftState::Waiting { .. } | DraftState::Cancelled { .. } => {
+        DraftState::Waiting { trouble } => {
+            out.field("waits", "for your review: `patchwork publish` or `patchwork discard`")?;
+            decisions(out, detail)?;
+            section(out, "Why it was not published", trouble)?;
         }
+        DraftState::Queued | DraftState::Running { .. } | DraftState::Cancelled { .. } => {}
     }
     for stage in &detail.stages {
         section(out, &stage_title(stage), &stage.details.join("\n"))?;
@@ -91,7 +97,7 @@ fn print(out: &mut Out, detail: &DraftDetail) -> io::Result<()> {
 }
 
 /// Never wrapped: the first column of each line means something.
-fn diff(out: &mut Out, diff: &str) -> io::Result<()> {
+pub(super) fn diff(out: &mut Out, diff: &str) -> io::Result<()> {
     title(out, "Diff", diff)?;
     for line in text::block(diff).trim_end().lines() {
         let ink = match line.as_bytes().first() {
@@ -104,6 +110,19 @@ fn diff(out: &mut Out, diff: &str) -> io::Result<()> {
         out.parts(&[(None, "  ".to_owned()), (ink, line.to_owned())])?;
     }
     Ok(())
+}
+
+/// What is proposed, and what is decided about it.
+fn decisions(out: &mut Out, detail: &DraftDetail) -> io::Result<()> {
+    let (proposal, choices) = (detail.proposal.clone().unwrap_or_default(), &detail.choices);
+    out.field("title", choices.title.as_ref().unwrap_or(&proposal.title))?;
+    if detail.draft.target == TargetKind::Github {
+        out.field("base", choices.base.as_ref().unwrap_or(&proposal.base))?;
+        out.field("opens", if choices.draft.unwrap_or(true) { "as a draft" } else { "ready for review" })?;
+    }
+    let dropped: Vec<String> = choices.dropped.iter().map(|d| format!("{}:{}", d.path, d.hunk + 1)).collect();
+    out.field("dropped", &dropped.join(", "))?;
+    section(out, "Text", choices.summary.as_ref().unwrap_or(&proposal.summary))
 }
 
 fn stage_title(record: &StageRecord) -> String {

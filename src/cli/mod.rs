@@ -4,11 +4,14 @@
 //! error; `exit` says which number a failure ends with, `out` makes text safe and quiet about closed pipes. This is the
 //! only layer that uses `anyhow`: below, every error has a type.
 
+mod ask;
 mod config;
+mod discard;
 mod doctor;
 mod draft;
 mod drafts;
 mod exit;
+mod follow;
 mod list;
 mod logging;
 mod note;
@@ -16,6 +19,7 @@ mod out;
 mod paths;
 mod ping;
 mod progress;
+mod publish;
 mod replay;
 mod review;
 mod serve;
@@ -65,6 +69,10 @@ enum Command {
     Review(review::Args),
     /// Draft the change for a report and follow the run
     Draft(draft::Args),
+    /// Publish a change that waits for its review
+    Publish(publish::Args),
+    /// Throw away a change that waits for its review
+    Discard(discard::Args),
     /// List draft runs, or show one with its diff and log
     Drafts(drafts::Args),
     /// List the servers that were heard of, and what looks wrong with them
@@ -122,6 +130,8 @@ async fn run_async(command: Option<Command>, global: Global, server: ServerArgs)
         Some(Command::Note(args)) => note::run(args, &global).await,
         Some(Command::Review(args)) => review::run(args, &global).await,
         Some(Command::Draft(args)) => draft::run(args, &global).await,
+        Some(Command::Publish(args)) => publish::run(args, &global).await,
+        Some(Command::Discard(args)) => discard::run(args, &global).await,
         Some(Command::Drafts(args)) => drafts::run(args, &global).await,
         Some(Command::Servers(args)) => servers::run(&args, &global).await,
         Some(Command::Replay(args)) => replay::run(args, &global).await,

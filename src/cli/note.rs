@@ -8,7 +8,7 @@ use crate::domain::id::FeedbackId;
 use crate::domain::note::NoteText;
 use crate::engine::new_command_id;
 use crate::protocol::{Command, Made};
-use crate::tui;
+use crate::tui::{self, Writing};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -47,5 +47,6 @@ pub(super) async fn run(args: Args, global: &Global) -> anyhow::Result<Code> {
 
 /// From the user's editor; without one, or when it fails, it is the arguments that lack the text.
 fn compose(feedback: &FeedbackId) -> Result<String, Usage> {
-    tui::edit(&format!("A note on {feedback}"), "").map_err(|e| Usage(format!("{e}; or write the note as an argument")))
+    tui::edit(Writing::Note, &format!("A note on {feedback}"), "")
+        .map_err(|e| Usage(format!("{e}; or write the note as an argument")))
 }

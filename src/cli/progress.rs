@@ -36,6 +36,13 @@ impl Progress {
         }
     }
 
+    /// A question; the answer is typed behind it.
+    pub(super) fn ask(&mut self, question: &str) {
+        let rewind = if self.open { REWIND } else { "" };
+        self.open = false;
+        self.write(&format!("{rewind}{}", text::line(question)));
+    }
+
     fn write(&mut self, text: &str) {
         // Progress is a courtesy: a closed standard error must not end the run.
         drop(self.to.write_all(text.as_bytes()).and_then(|()| self.to.flush()));

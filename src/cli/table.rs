@@ -123,7 +123,14 @@ fn draft_parts(draft: &Draft, now: Millis, line: Option<usize>) -> Parts {
     if line.is_some_and(|line| width(&fixed) + TEXT > line) {
         fixed.remove(4);
     }
-    with_text(fixed, &outcome(draft), line)
+    let mut text = outcome(draft);
+    if let Some(pull) = &draft.pull {
+        text = format!("PR {pull}  {text}");
+    }
+    if let Some(spent) = draft.spent() {
+        text = format!("{spent}  {text}");
+    }
+    with_text(fixed, &text, line)
 }
 
 /// Where a run ended, or the report it is about.

@@ -263,6 +263,17 @@ pub struct PullStatus {
     pub looked_at: Millis,
 }
 
+impl std::fmt::Display for PullStatus {
+    /// `merged`, `open, checks failed`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.state.fmt(f)?;
+        match (self.state, self.checks) {
+            (PullState::Merged | PullState::Closed, _) | (_, Checks::None) => Ok(()),
+            (PullState::Open | PullState::Draft, checks) => write!(f, ", checks {checks}"),
+        }
+    }
+}
+
 /// Millionths of a US dollar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -314,6 +325,18 @@ pub struct Draft {
     /// `None` before the first look, and for local branches.
     #[serde(default)]
     pub pull: Option<PullStatus>,
+}
+
+impl Draft {
+    /// What it cost, in words. Tokens without a known price cost something all the same.
+    pub fn spent(&self) -> Option<String> {
+        let used = self.usage.input_tokens + self.usage.output_tokens > 0;
+        match self.cost {
+            Some(cost) if used || cost.0 > 0 => Some(cost.to_string()),
+            Some(_) => None,
+            None => used.then(|| "cost unknown".to_owned()),
+        }
+    }
 }
 
 /// One stage of a run, as history keeps it.

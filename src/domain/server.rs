@@ -1,6 +1,6 @@
 //! An MCP server as it is heard of: what its heartbeats say, what came from it, and what looks wrong.
 //!
-//! A drop-in sends one heartbeat when it is registered, other clients may send one every minute. Both are kept as one row a server
+//! A drop-in sends a heartbeat when it is registered and about every hour, other clients may send one every minute. Both are kept as one row a server
 //! ([`Pulse`]), so that the number of heartbeats costs nothing. What is odd about a server is decided here ([`Server::warnings`]), from
 //! facts and a time alone; a server that only ever sends reports is fine.
 

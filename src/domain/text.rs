@@ -15,7 +15,7 @@ const REPLACEMENT: char = '\u{fffd}';
 
 /// True for characters that never reach a terminal: controls (C0, DEL, C1), bidirectional overrides and isolates,
 /// zero-width and other invisible format characters, tags, and line separators.
-fn is_hostile(c: char) -> bool {
+pub fn is_hostile(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{00ad}' | '\u{034f}' | '\u{061c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
@@ -57,6 +57,11 @@ pub fn line(text: &str) -> String {
 /// Several lines that are safe to print; `\n` is the only control character left.
 pub fn block(text: &str) -> String {
     sanitise(text, "\n", "    ")
+}
+
+/// A piece of one line of code that is safe to print: a tab is four columns, and a carriage return is seen.
+pub fn code(text: &str) -> String {
+    sanitise(text, "␍", "    ")
 }
 
 /// At most `max` characters of one safe line, with `…` where something was cut.
@@ -113,6 +118,7 @@ mod tests {
     fn lines_survive_in_blocks_only() {
         assert_eq!(block("a\r\nb\tc\rd"), "a\nb    c\nd");
         assert_eq!(line("a\r\nb\tc"), "a b c");
+        assert_eq!(code("a\tb\r"), "a    b␍");
     }
 
     #[test]

@@ -3,15 +3,19 @@
 //!
 //! The schema keeps to what every vendor's strict mode accepts: all properties required, nullable where something may be
 //! absent, no length or pattern keywords. What it can't say is checked here, and every problem is worded for the model,
-//! which gets one chance to mend its answer.
+//! which gets a chance to mend its answer.
 
 use super::lookup::Request;
 use crate::domain::change::{ChangeSet, Edit, FileChange, Problem, RepoPath};
+use crate::domain::review::MAX_SUMMARY;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// Most problems sent back; a model that made more will not mend them one by one.
 const MAX_PROBLEMS: usize = 30;
+
+/// Longest title, in bytes. A title that is a little too long is cut; this is for one that is none.
+const MAX_TITLE: usize = 4_000;
 
 /// The JSON schema of an answer.
 pub(super) fn schema() -> Value {
@@ -27,12 +31,13 @@ pub(super) fn schema() -> Value {
     let file = json!({
         "type": "object",
         "additionalProperties": false,
-        "required": ["path", "action", "content", "edits"],
+        "required": ["path", "action", "new_path", "content", "edits"],
         "properties": {
             "path": {"type": "string", "description": "Relative to the repository's root, with `/`"},
-            "action": {"type": "string", "enum": ["create", "edit", "delete"]},
+            "action": {"type": "string", "enum": ["create", "edit", "delete", "rename"]},
+            "new_path": {"type": ["string", "null"], "description": "Where the file goes when it is renamed, else null"},
             "content": {"type": ["string", "null"], "description": "The whole file when it is created, else null"},
-            "edits": {"type": "array", "items": edit, "description": "Applied in order when the file is edited, else empty"},
+            "edits": {"type": "array", "items": edit, "description": "Applied in order when the file is edited, or changed while it is renamed; else empty"},
         },
     });
     let look_up = json!({
@@ -86,6 +91,8 @@ struct RawLookUp {
 struct RawFile {
     path: String,
     action: String,
+    #[serde(default)]
+    new_path: Option<String>,
     #[serde(default)]
     content: Option<String>,
     #[serde(default)]
@@ -141,11 +148,12 @@ fn look_up(raw: Vec<RawLookUp>) -> Result<Vec<Request>, Vec<Problem>> {
 
 fn change(raw: RawAnswer) -> Result<ChangeSet, Vec<Problem>> {
     let mut problems = Vec::new();
-    if raw.title.trim().is_empty() {
-        problems.push(problem("title", "it is empty"));
-    }
-    if raw.summary.trim().is_empty() {
-        problems.push(problem("summary", "it is empty"));
+    for (name, text, max) in [("title", &raw.title, MAX_TITLE), ("summary", &raw.summary, MAX_SUMMARY)] {
+        if text.trim().is_empty() {
+            problems.push(problem(name, "it is empty"));
+        } else if text.len() > max {
+            problems.push(problem(name, &format!("it has {} bytes, at most {max} are allowed", text.len())));
+        }
     }
     let mut files = Vec::new();
     for (at, file) in raw.files.into_iter().enumerate() {
@@ -161,27 +169,42 @@ fn change(raw: RawAnswer) -> Result<ChangeSet, Vec<Problem>> {
 
 fn file_change(file: RawFile) -> Result<FileChange, String> {
     let path = RepoPath::parse(file.path).map_err(|e| e.to_string())?;
-    let edits = file.edits.unwrap_or_default();
-    match (file.action.as_str(), file.content, edits.is_empty()) {
+    // Some models send an empty text where the schema wants null; it means the same, except for the content of a new file.
+    let to = file.new_path.filter(|to| !to.is_empty());
+    let content = file.content;
+    let no_content = content.as_deref().is_none_or(str::is_empty);
+    let edits: Vec<Edit> = file.edits.unwrap_or_default().into_iter().map(Edit::from).collect();
+    if file.action != "rename" && to.is_some() {
+        return Err("only a file that is renamed has a `new_path`; for the others it is null".into());
+    }
+    match (file.action.as_str(), content, edits.is_empty()) {
         ("create", Some(content), true) => Ok(FileChange::Create { path, content }),
         ("create", _, _) => Err("a file that is created has its text in `content` and no `edits`".into()),
-        ("edit", None, _) => {
-            let edits = edits.into_iter().map(|e| Edit { search: e.search, replace: e.replace }).collect();
-            Ok(FileChange::Edit { path, edits })
-        }
-        ("edit", Some(_), _) => {
-            Err("a file that is edited has null in `content`; put the changed lines in `edits`".into())
-        }
-        // Some models send an empty text where the schema wants null; it means the same.
-        ("delete", content, true) if content.as_deref().unwrap_or("").is_empty() => Ok(FileChange::Delete { path }),
+        ("edit", _, _) if no_content => Ok(FileChange::Edit { path, edits }),
+        ("edit", _, _) => Err("a file that is edited has null in `content`; put the changed lines in `edits`".into()),
+        ("delete", _, true) if no_content => Ok(FileChange::Delete { path }),
         ("delete", _, _) => Err("a file that is deleted has null in `content` and no `edits`".into()),
-        (other, _, _) => Err(format!("`action` is `create`, `edit` or `delete`, not `{}`", short(other))),
+        ("rename", _, _) if no_content => {
+            let to = to.ok_or("a file that is renamed has its new place in `new_path`")?;
+            let to = RepoPath::parse(to).map_err(|e| format!("`new_path`: {e}"))?;
+            Ok(FileChange::Rename { path, to, edits })
+        }
+        ("rename", _, _) => Err("a file that is renamed has null in `content`; put changed lines in `edits`".into()),
+        (other, _, _) => Err(format!("`action` is `create`, `edit`, `delete` or `rename`, not `{}`", short(other))),
     }
 }
 
-/// Models that are not held to a schema like to wrap JSON in a Markdown fence.
+impl From<RawEdit> for Edit {
+    fn from(raw: RawEdit) -> Self {
+        Self { search: raw.search, replace: raw.replace }
+    }
+}
+
+/// Models that are not held to a schema like to think aloud before they answer, and to wrap JSON in a Markdown fence.
 fn without_fence(text: &str) -> &str {
     let text = text.trim();
+    let thought = text.strip_prefix("<think>").and_then(|rest| rest.split_once("</think>"));
+    let text = thought.map_or(text, |(_, answer)| answer.trim());
     let Some(inner) = text.strip_prefix("```").and_then(|t| t.strip_suffix("```")) else { return text };
     inner.strip_prefix("json").unwrap_or(inner).trim()
 }
@@ -215,16 +238,23 @@ mod tests {
     }
 
     #[test]
-    fn the_three_actions_are_read() {
+    fn the_four_actions_are_read() {
         let set = change_of(&answer(&json!([
-            {"path": "a", "action": "create", "content": "x", "edits": []},
-            {"path": "b", "action": "edit", "content": null, "edits": [{"search": "1", "replace": "2"}]},
-            {"path": "c", "action": "delete", "content": null, "edits": []},
+            {"path": "a", "action": "create", "new_path": null, "content": "x", "edits": []},
+            {"path": "b", "action": "edit", "new_path": null, "content": null, "edits": [{"search": "1", "replace": "2"}]},
+            {"path": "c", "action": "delete", "new_path": "", "content": "", "edits": []},
+            {"path": "d", "action": "rename", "new_path": "e", "content": null, "edits": []},
+            {"path": "f", "action": "rename", "new_path": "g", "content": "", "edits": [{"search": "1", "replace": "2"}]},
         ])))
         .unwrap();
         let kinds: Vec<_> = set.files.iter().map(|f| f.path().as_str()).collect();
-        assert_eq!(kinds, ["a", "b", "c"]);
+        assert_eq!(kinds, ["a", "b", "c", "d", "f"]);
+        assert!(
+            matches!(&set.files[3], FileChange::Rename { to, edits, .. } if to.as_str() == "e" && edits.is_empty())
+        );
         assert!(parse(&format!("```json\n{}\n```", answer(&json!([])))).is_ok());
+        assert!(parse(&format!("<think>\nIs {{}} it?\n</think>\n{}", answer(&json!([])))).is_ok());
+        assert!(parse("<think>and never an answer").is_err());
     }
 
     #[test]
@@ -260,22 +290,34 @@ mod tests {
             {"path": "a", "action": "create", "content": null, "edits": []},
             {"path": "b", "action": "edit", "content": "whole file", "edits": []},
             {"path": "c", "action": "rename", "content": null, "edits": []},
+            {"path": "e", "action": "rename", "new_path": "../e", "content": null, "edits": []},
+            {"path": "f", "action": "rename", "new_path": "g", "content": "x", "edits": []},
+            {"path": "h", "action": "edit", "new_path": "i", "content": null, "edits": []},
+            {"path": "j", "action": "move", "content": null, "edits": []},
             {"path": "d", "action": "delete", "content": "x", "edits": []},
             {"path": "", "action": "delete", "content": null, "edits": []},
         ])))
         .unwrap_err();
         let paths: Vec<_> = problems.iter().map(|p| p.path.as_str()).collect();
-        assert_eq!(paths, ["../x", "/etc/passwd", ".git/config", "a", "b", "c", "d", "files[7]"]);
+        assert_eq!(paths, ["../x", "/etc/passwd", ".git/config", "a", "b", "c", "e", "f", "h", "j", "d", "files[11]"]);
     }
 
     #[test]
     fn what_is_no_answer_is_said_in_words() {
-        for text in ["", "Sure! Here is the change.", "[]", "{\"title\": 1}", "{\"title\":\"t\"}", "\u{0}\u{fffd}{{{"] {
+        // Half of a character, which no text can hold.
+        const LONE: &str = r#"{"title": "t\ud83d", "summary": "s", "files": []}"#;
+        for text in
+            ["", "Sure! Here is the change.", "[]", "{\"title\": 1}", "{\"title\":\"t\"}", "\u{0}\u{fffd}{{{", LONE]
+        {
             let problems = parse(text).unwrap_err();
             assert!(problems[0].reason.contains("schema"), "{text}: {problems:?}");
         }
         let blank = json!({"title": " ", "summary": "", "files": []}).to_string();
         assert_eq!(parse(&blank).unwrap_err().len(), 2);
+        let huge =
+            json!({"title": "x".repeat(5 << 20), "summary": "s".repeat(MAX_SUMMARY + 1), "files": []}).to_string();
+        let problems = parse(&huge).unwrap_err();
+        assert!(problems[0].reason.contains("5242880 bytes") && problems[1].reason.contains("60001"), "{problems:?}");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::answer;
 use super::context::{Context, Excerpt, LeftOut, estimate_tokens};
 use super::job::{Job, Previous, Turn};
 use super::template::fill;
+use crate::config::Repository;
 use crate::domain::change::Problem;
 use crate::domain::feedback::Report;
 use crate::domain::note::Note;
@@ -52,7 +53,7 @@ impl Brief {
         let request = fill(
             REQUEST,
             &[
-                ("notes", &notes(&job.report.notes)),
+                ("notes", &(notes(&job.report.notes) + &rules(&job.repository))),
                 ("report", &report(&job.report.feedback.report)),
                 ("previous", &job.previous.as_ref().map_or_else(no_previous, previous)),
             ],
@@ -138,6 +139,21 @@ fn notes(notes: &[Note]) -> String {
         fenced("note", &label, &clip(&note.content, MAX_FIELD))
     };
     notes.iter().enumerate().map(note).collect::<Vec<_>>().join("\n")
+}
+
+/// What the developer's settings say about paths, beside what is protected everywhere.
+fn rules(repository: &Repository) -> String {
+    let rule = |words: &str, patterns: &[String]| {
+        let patterns: Vec<String> = patterns.iter().map(|p| format!("`{}`", text::clipped(p, 120))).collect();
+        if patterns.is_empty() { String::new() } else { format!("\n\n{words} {}.", patterns.join(", ")) }
+    };
+    let Repository { scope, protect, allow, .. } = repository;
+    let rules = [
+        rule("The developer lets you change only files that match these .gitignore patterns:", scope),
+        rule("Besides what is always protected, leave these alone:", protect),
+        rule("Although they are protected, you may change, where the gap needs it:", allow),
+    ];
+    rules.concat()
 }
 
 fn report(report: &Report) -> String {

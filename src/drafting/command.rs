@@ -8,9 +8,9 @@ use super::error::DraftError;
 use super::job::{Artifact, Drafted, Reporter, Tools};
 use super::protect::Protected;
 use super::tail::Tail;
-use crate::domain::change::{self, Existing, MAX_FILE_BYTES, MAX_FILES, Plan, Problem, RepoPath};
+use crate::domain::change::{self, Existing, MAX_FILE_BYTES, MAX_FILES, NewFile, Plan, Problem};
 use crate::domain::draft::{Stage, Usage};
-use crate::providers::{AgentRun, ExitInfo, Worktree, process};
+use crate::providers::{AgentRun, Changed, ExitInfo, Worktree, process};
 use std::io::Write;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -129,34 +129,33 @@ pub(super) async fn check(
     })
 }
 
-fn collect(changed: &[RepoPath], worktree: &Worktree, protected: &Protected) -> Result<Plan, Vec<Problem>> {
-    let problem = |path: &str, reason: String| Problem { path: path.to_owned(), reason };
+fn collect(changed: &[Changed], worktree: &Worktree, protected: &Protected) -> Result<Plan, Vec<Problem>> {
     if changed.len() > MAX_FILES {
-        let reason = format!(
+        return Err(vec![Problem::of_all(format!(
             "it touches {} files, at most {MAX_FILES} are allowed; does it leave build output behind?",
             changed.len()
-        );
-        return Err(vec![problem("(change)", reason)]);
+        ))]);
     }
     let mut plan = Plan::new();
     let mut problems = Vec::new();
-    for path in changed {
-        if let Some(why) = protected.why(path) {
-            problems.push(problem(path.as_str(), format!("it is protected ({why}) and must not change")));
+    for Changed { path, executable } in changed {
+        if let Some(reason) = protected.why(path) {
+            problems.push(Problem::new(path, reason));
             continue;
         }
         match worktree.read(path) {
             Existing::Text(text) if text.len() > MAX_FILE_BYTES => {
                 let reason = format!("it has {} bytes, at most {MAX_FILE_BYTES} are allowed", text.len());
-                problems.push(problem(path.as_str(), reason));
+                problems.push(Problem::new(path, reason));
             }
-            Existing::Text(text) => {
-                plan.insert(path.clone(), Some(text));
+            Existing::Text(content) => {
+                let file = NewFile { content, executable: Some(*executable), from: None };
+                plan.insert(path.clone(), Some(file));
             }
             Existing::Missing => {
                 plan.insert(path.clone(), None);
             }
-            Existing::Opaque(why) => problems.push(problem(path.as_str(), format!("it can't be published: {why}"))),
+            Existing::Opaque(why) => problems.push(Problem::new(path, format!("it can't be published: {why}"))),
         }
     }
     problems.extend(change::too_large(&plan));

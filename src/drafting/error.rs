@@ -30,8 +30,8 @@ pub enum DraftError {
         "The model asked {0} times to see more of the repository and never answered. Add a note that names the files to change, or raise `lookups` under [draft] in config.toml, and draft again."
     )]
     OnlyAsked(usize),
-    /// The answer was wrong, and wrong again after it was told why.
-    #[error("The change can't be applied, and asking once more did not help: {}. Add a note that says which files to change and how, and draft again.", list(.0))]
+    /// The answer was wrong, and was still wrong after the drafter was told why.
+    #[error("The change can't be applied, and asking again did not help: {}. Add a note that says which files to change and how, and draft again.", list(.0))]
     BadChange(Vec<Problem>),
     /// The command left something behind that may not be published.
     #[error("What the command changed can't be used: {}. Add a note that tells it so, and draft again.", list(.0))]
@@ -40,6 +40,9 @@ pub enum DraftError {
         "The command ended with {status}. Its last words: {tail}. The log has the rest; try the command by hand in the repository."
     )]
     CommandFailed { status: String, tail: String },
+    /// What was decided about the change can't be done.
+    #[error("The review can't be followed: {0}.")]
+    Review(String),
     /// The branch is there, the pull request is not.
     #[error(
         "The branch `{branch}` is pushed, but the pull request could not be opened: {source} Open it by hand, or draft again for another branch."

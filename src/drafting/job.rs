@@ -65,8 +65,15 @@ pub struct Saved {
     pub conversation: Option<SavedConversation>,
     /// The change that passed the check stage.
     pub change: Option<SavedChange>,
-    /// Somebody has looked at the change, decided this, and wants it published.
-    pub released: Option<Choices>,
+    /// Somebody has looked at the change and wants it published.
+    pub released: Option<Released>,
+}
+
+/// What somebody decided about a change, and the diff that they looked at: its parts are counted in it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Released {
+    pub choices: Choices,
+    pub diff: String,
 }
 
 /// What was said with a model so far, all of it paid for.
@@ -130,6 +137,9 @@ pub struct SavedChange {
     /// The new content of every file that changes.
     pub files: Plan,
     pub usage: Usage,
+    /// Parts that a reviewer took out; counted when it is published.
+    #[serde(default)]
+    pub dropped: usize,
 }
 
 /// What a drafter hands over: its change, applied to nothing but checked against the worktree.

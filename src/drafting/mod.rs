@@ -29,8 +29,8 @@ mod template;
 pub use context::choose_files;
 pub use error::DraftError;
 pub use job::{
-    Artifact, Job, Outcome, Previous, Reply, ReplyKind, Reporter, Saved, SavedChange, SavedConversation, Stop, Tools,
-    Turn,
+    Artifact, Job, Outcome, Previous, Released, Reply, ReplyKind, Reporter, Saved, SavedChange, SavedConversation,
+    Stop, Tools, Turn,
 };
 pub use pipeline::{dry_run, run};
 pub use ready::{defaults, missing, missing_configuration};

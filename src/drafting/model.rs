@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// How often an answer that can't be applied goes back to the model.
-const MAX_REPAIRS: usize = 1;
+const MAX_REPAIRS: usize = 2;
 /// The part of the context's budget that is spent on what a model asks to see at a time.
 const ROUND_SHARE: usize = 4;
 /// Most of an unusable answer that the log keeps, in bytes.

@@ -4,14 +4,15 @@ use super::brief::Brief;
 use super::command;
 use super::context::{self, Context};
 use super::error::DraftError;
-use super::job::{Artifact, Drafted, Job, Outcome, Reporter, Saved, SavedChange, SavedConversation, Tools};
+use super::job::{Artifact, Drafted, Job, Outcome, Released, Reporter, Saved, SavedChange, SavedConversation, Tools};
 use super::model::Conversation;
 use super::protect::Protected;
 use super::publish;
 use super::ready::Place;
 use crate::domain::change::RepoPath;
+use crate::domain::diff::Diff;
 use crate::domain::draft::{DrafterKind, Stage, TargetKind};
-use crate::domain::review::{Choices, Proposal};
+use crate::domain::review::{self, Choices, Proposal};
 use crate::domain::text;
 use crate::domain::time::Millis;
 use crate::protocol::read::{ClosedFile, DryRun};
@@ -132,11 +133,11 @@ impl Run<'_> {
         let base = worktree.base_commit();
         self.say(format!("{} at {} ({})", self.place.name, worktree.base_branch(), publish::short(base))).await?;
         self.reporter.save(Artifact::Base { commit: base.to_owned() }).await?;
-        if let Some(choices) = saved.released {
-            return self.release(worktree, saved.change, choices).await;
+        if let Some(released) = saved.released {
+            return self.release(worktree, saved.change, released).await;
         }
         let change = match self.kept(saved.change, base).await? {
-            Some(change) => self.resume(worktree, change).await?,
+            Some(change) => self.resume(change).await?,
             None => self.draft(worktree, saved.conversation).await?,
         };
         if self.job.confirm {
@@ -158,12 +159,12 @@ impl Run<'_> {
         Ok(Outcome::Published(published))
     }
 
-    /// Publishes what somebody has looked at: that very change, or nothing.
+    /// Publishes what somebody has looked at: that very change without the parts they dropped, or nothing.
     async fn release(
         &self,
         worktree: &Worktree,
         change: Option<SavedChange>,
-        choices: Choices,
+        released: Released,
     ) -> Result<Outcome, DraftError> {
         let base = worktree.base_commit();
         let mut change = change.filter(|change| change.base == base).ok_or_else(|| {
@@ -173,7 +174,13 @@ impl Run<'_> {
                 publish::short(base)
             ))
         })?;
-        worktree.apply(&change.files).await?;
+        let Released { choices, diff } = released;
+        if !choices.dropped.is_empty() {
+            let diff = Diff::parse(&diff).map_err(|e| DraftError::Review(e.to_string()))?;
+            let kept = review::kept(&change.files, &diff, &choices.dropped, |path| worktree.read(path));
+            change.files = kept.map_err(|e| DraftError::Review(e.to_string()))?;
+            change.dropped = choices.dropped.len();
+        }
         if let Some(title) = &choices.title {
             change.title.clone_from(title);
         }
@@ -199,12 +206,11 @@ impl Run<'_> {
     }
 
     /// Goes through the stages up to publishing with what was kept.
-    async fn resume(&self, worktree: &Worktree, change: SavedChange) -> Result<SavedChange, DraftError> {
+    async fn resume(&self, change: SavedChange) -> Result<SavedChange, DraftError> {
         for stage in [Stage::Context, Stage::Model, Stage::Check] {
             self.reporter.stage(stage).await?;
             self.say("Done before the run was interrupted".into()).await?;
         }
-        worktree.apply(&change.files).await?;
         Ok(change)
     }
 
@@ -227,11 +233,12 @@ impl Run<'_> {
         };
         let title = publish::title(&title, &self.job.report.feedback.report.what_i_needed);
         let at = Millis(jiff::Timestamp::now().as_millisecond());
-        let change = SavedChange { base: worktree.base_commit().to_owned(), at, title, summary, files, usage };
+        let base = worktree.base_commit().to_owned();
+        let change = SavedChange { base, at, title, summary, files, usage, dropped: 0 };
         let files = change.files.len();
         let files = if files == 1 { "1 file changes".to_owned() } else { format!("{files} files change") };
         self.say(format!("{}: {files}", change.title)).await?;
-        self.reporter.save(Artifact::Diff(worktree.diff().await?)).await?;
+        self.reporter.save(Artifact::Diff(worktree.diff(&change.files).await?)).await?;
         let (title, summary) = (change.title.clone(), change.summary.clone());
         let proposal = Proposal { title, summary, base: worktree.base_branch().to_owned() };
         self.reporter.save(Artifact::Proposal(proposal)).await?;
@@ -254,9 +261,7 @@ impl Run<'_> {
             let model = self.tools.config.model_of(self.job.drafter);
             self.say(format!("Asking {model} with about {} tokens", brief.tokens())).await?;
         }
-        let change = conversation.change(worktree, self.protected).await?;
-        worktree.apply(&change.files).await?;
-        Ok(change)
+        conversation.change(worktree, self.protected).await
     }
 
     async fn run_command(&self, brief: &Brief, worktree: &Worktree) -> Result<Drafted, DraftError> {

@@ -9,7 +9,7 @@ use super::{Engine, Inner, lock, receipt, refusal};
 use crate::config::Config;
 use crate::domain::draft::{Draft, DraftState, DrafterKind, Published, Stage, TargetKind};
 use crate::domain::id::{CommandId, DraftId, FeedbackId};
-use crate::drafting::{self, Artifact, DraftError, Job, Outcome, Previous, Reporter, Saved, Stop, Tools};
+use crate::drafting::{self, Artifact, DraftError, Job, Outcome, Previous, Released, Reporter, Saved, Stop, Tools};
 use crate::protocol::read::DryRun;
 use crate::protocol::{Actor, Door, Made, Progress, Receipt, Refusal, RefusalKind};
 use crate::providers::GitCache;
@@ -250,16 +250,19 @@ async fn prepare(inner: &Arc<Inner>, git: &GitCache, id: &DraftId) -> Result<(Jo
         commit,
         conversation: read_back(store, id, ArtifactName::Conversation).await?,
         change: read_back(store, id, ArtifactName::Change).await?,
-        released: if released(&draft) {
-            Some(read_back(store, id, ArtifactName::Choices).await?.unwrap_or_default())
-        } else {
-            None
-        },
+        released: if released(&draft) { Some(reviewed(store, id).await?) } else { None },
     };
     let previous = previous(inner, &draft).await.map_err(text)?;
     let Draft { number, drafter, target, confirm, .. } = draft;
     let job = Job { draft: id.clone(), number, report, repository, drafter, target, confirm, previous };
     Ok((job, inner.tools(config, git.clone()), saved, draft))
+}
+
+/// What somebody decided about the change, and what they looked at.
+async fn reviewed(store: &Store, id: &DraftId) -> Result<Released, String> {
+    let choices = read_back(store, id, ArtifactName::Choices).await?.unwrap_or_default();
+    let diff = store.artifact(id, ArtifactName::Diff).await.map_err(|e| e.to_string())?.unwrap_or_default();
+    Ok(Released { choices, diff })
 }
 
 /// What the run had saved before it was interrupted, if it had.

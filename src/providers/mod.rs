@@ -21,7 +21,7 @@ pub mod sidecar;
 
 pub use anthropic::Anthropic;
 pub use error::ProviderError;
-pub use git::{GitCache, Remote, TrackedFile, Worktree};
+pub use git::{Changed, GitCache, Remote, TrackedFile, Worktree};
 pub use github::{Github, NewPullRequest, PullRequest, RepoInfo};
 pub use http::Http;
 pub use model::{Block, Completion, Lifecycle, Message, Model, ModelInfo, Prompt, Role};

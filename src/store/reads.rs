@@ -175,8 +175,8 @@ impl Store {
     /// The answer that a command got, when it was carried out before.
     pub async fn answered(&self, command: &CommandId) -> Result<Option<Written>, StoreError> {
         let command = command.clone();
-        self.read(move |conn| Ok(log::answer(conn, &command)?.map(|(seq, made)| Written { seq, made, replayed: true })))
-            .await
+        let written = |first: log::Answer| Written { seq: first.seq, made: first.made, replayed: true };
+        self.read(move |conn| Ok(log::answer(conn, &command)?.map(written))).await
     }
 
     pub async fn settings(&self) -> Result<BTreeMap<String, String>, StoreError> {

@@ -45,6 +45,22 @@ word_enum! {
         Draft = "draft",
         Redraft = "redraft",
         Cancel = "cancel",
+        /// The other side of the run: its stages and log, its change.
+        TurnOver = "turn_over",
+        NextHunk = "next_hunk",
+        PreviousHunk = "previous_hunk",
+        NextFile = "next_file",
+        PreviousFile = "previous_file",
+        DropHunk = "drop_hunk",
+        EditText = "edit_text",
+        BaseBranch = "base_branch",
+        AcceptBase = "accept_base",
+        LeaveBase = "leave_base",
+        ReadyOrDraft = "ready_or_draft",
+        Publish = "publish",
+        /// Although the `verify` command failed.
+        PublishAnyway = "publish_anyway",
+        Discard = "discard",
         OpenLink = "open_link",
         Copy = "copy",
         Edit = "edit",
@@ -67,6 +83,10 @@ word_enum! {
         Detail = "detail",
         Drafts = "drafts",
         Run = "run",
+        /// A change that waits for somebody to look at it.
+        Review = "review",
+        /// The name of its base branch is being typed.
+        Base = "base",
         Servers = "servers",
         Server = "server",
         Settings = "settings",

@@ -1,6 +1,7 @@
 //! Carries out what `update` asked for: calls the engine, writes unsaved notes, starts the browser. Nothing here is waited for by the
 //! screen; every answer comes back as a message. What needs the terminal itself is done by [`super::run`].
 
+use super::bench::{Change, Run};
 use super::message::{Answer, Effect, Msg};
 use super::mirror::Side;
 use super::settings::Hidden;
@@ -8,12 +9,14 @@ use super::unsaved::UnsavedNotes;
 use crate::client::EngineHandle;
 use crate::config::{SecretsPatch, process_vars, secret_name};
 use crate::domain::filter::Filter;
-use crate::domain::id::CommandId;
-use crate::protocol::read::PageRequest;
+use crate::domain::id::{CommandId, DraftId};
+use crate::protocol::read::{DraftDetail, PageRequest};
 use crate::protocol::{Actor, Command, Refusal, RefusalKind, Seq};
 use futures::StreamExt;
 use secrecy::SecretString;
+use std::hash::{BuildHasher, RandomState};
 use std::process::{Command as Process, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
 
 /// Commands that wait for their turn; when so many do, the next is refused and the user presses the key again.
@@ -27,6 +30,7 @@ pub(super) struct Effects {
     messages: mpsc::Sender<Msg>,
     commands: mpsc::Sender<(CommandId, Command)>,
     unsaved: UnsavedNotes,
+    changes: Arc<Changes>,
 }
 
 impl Effects {
@@ -34,7 +38,7 @@ impl Effects {
     pub(super) fn new(engine: EngineHandle, actor: Actor, messages: mpsc::Sender<Msg>, unsaved: UnsavedNotes) -> Self {
         let (commands, waiting) = mpsc::channel(COMMANDS);
         tokio::spawn(submit_in_order(engine.clone(), actor.clone(), waiting, messages.clone()));
-        Self { engine, actor, messages, commands, unsaved }
+        Self { engine, actor, messages, commands, unsaved, changes: Arc::default() }
     }
 
     /// Does it, or gives it back when it needs the terminal.
@@ -47,7 +51,8 @@ impl Effects {
                 self.ask(|engine| async move { Answer::Feedback { result: engine.feedback(&id).await, id } });
             }
             Effect::ReadDraft(id) => {
-                self.ask(|engine| async move { Answer::Draft { result: engine.draft(&id).await, id } });
+                let changes = Arc::clone(&self.changes);
+                self.ask(|engine| async move { Answer::Draft { result: changes.run(&engine, &id).await, id } });
             }
             Effect::ReadStats => self.ask(|engine| async move { Answer::Stats(engine.stats().await) }),
             Effect::ReadFacets => self.ask(|engine| async move { Answer::Facets(engine.facets().await) }),
@@ -132,6 +137,33 @@ async fn submit_in_order(
         if messages.send(Msg::Answer(Answer::Submitted { id, result })).await.is_err() {
             return;
         }
+    }
+}
+
+/// The change that was read last: a run is read again at each decision about it, and its change stays the same.
+#[derive(Debug, Default)]
+struct Changes {
+    keys: RandomState,
+    last: Mutex<Option<(u64, Arc<Change>)>>,
+}
+
+impl Changes {
+    async fn run(self: Arc<Self>, engine: &EngineHandle, id: &DraftId) -> Result<Run, Refusal> {
+        let detail = engine.draft(id).await?;
+        // A large one takes longer than the other tasks may wait.
+        let read = tokio::task::spawn_blocking(move || self.read(detail)).await;
+        read.map_err(|e| Refusal::new(RefusalKind::Storage, format!("the run could not be read: {e}")))
+    }
+
+    fn read(&self, detail: DraftDetail) -> Run {
+        let key = self.keys.hash_one(&detail.diff);
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, change)) = last.as_ref().filter(|(known, _)| *known == key) {
+            return Run { change: Arc::clone(change), detail };
+        }
+        let run = Run::of(detail);
+        *last = Some((key, Arc::clone(&run.change)));
+        run
     }
 }
 

@@ -1,12 +1,13 @@
 //! What comes into the screen ([`Msg`]) and what goes out of it ([`Effect`]), as plain data: `update` maps the one to the other and does
 //! nothing else, so whole sessions can be tested without a terminal, a clock or an engine.
 
+use super::bench::Run;
 use super::mirror::Side;
 use super::settings::Hidden;
 use crate::domain::filter::Filter;
 use crate::domain::id::{CommandId, DraftId, FeedbackId};
 use crate::domain::server::Server;
-use crate::protocol::read::{Detail, DraftDetail, Facets, Page, PageRequest, Row, Snapshot, Stats};
+use crate::protocol::read::{Detail, Facets, Page, PageRequest, Row, Snapshot, Stats};
 use crate::protocol::settings::{Check, Finding, Sheet};
 use crate::protocol::{Command, Receipt, Refusal, Seq, Signal};
 use crossterm::event::{KeyEvent, MouseEvent};
@@ -46,7 +47,7 @@ pub enum Answer {
     },
     Draft {
         id: DraftId,
-        result: Result<DraftDetail, Refusal>,
+        result: Result<Run, Refusal>,
     },
     Stats(Result<Stats, Refusal>),
     Facets(Result<Facets, Refusal>),
@@ -66,7 +67,7 @@ pub enum Answer {
     },
     /// The text that came back from `$EDITOR`, or why none did.
     Edited {
-        feedback: FeedbackId,
+        subject: Subject,
         result: Result<String, String>,
     },
     /// What is typed could not be kept on disk.
@@ -78,6 +79,15 @@ pub enum Answer {
     },
     /// The ingest server ended.
     IngestStopped(String),
+}
+
+/// What a text is that somebody writes in `$EDITOR`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// A note on a report.
+    Note(FeedbackId),
+    /// Title and text of a change that waits.
+    Change(DraftId),
 }
 
 /// Something to be done outside.
@@ -124,7 +134,7 @@ pub enum Effect {
     OpenLink(String),
     /// Give the terminal to `$EDITOR`, beginning with `text`.
     Edit {
-        feedback: FeedbackId,
+        subject: Subject,
         title: String,
         text: String,
     },

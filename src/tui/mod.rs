@@ -5,6 +5,7 @@
 //! [`screen`] draws the model; [`run`] is the loop that holds the terminal. Three enums, one translation each.
 
 pub mod action;
+pub mod bench;
 mod editor;
 mod effect;
 mod input;
@@ -23,5 +24,6 @@ pub mod unsaved;
 pub mod update;
 pub mod widget;
 
-pub use editor::{EditError, edit};
+pub use editor::{EditError, Writing, edit};
+pub use model::is_waiting;
 pub use run::{Options, run};

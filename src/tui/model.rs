@@ -1,18 +1,20 @@
 //! The whole state of the screen. Changed by [`super::update`] only; drawn from by [`super::screen`] only.
 
 use super::action::Context;
+use super::bench::{Bench, Page, Run};
 use super::keymap::Keymap;
 use super::mirror::Mirror;
 use super::screen::layout::{self, Layout};
 use super::servers::{ServerKey, Servers};
 use super::settings::{SettingKey, Settings};
 use super::theme::{Shade, Theme};
+use crate::domain::draft::{Draft, DraftState};
 use crate::domain::filter::{Filter, FilterError, Test};
 use crate::domain::id::{CommandId, DraftId, FeedbackId};
 use crate::domain::server::Server;
 use crate::domain::time::Millis;
 use crate::protocol::Progress;
-use crate::protocol::read::{Detail, DraftDetail, Facets, Row, Stats};
+use crate::protocol::read::{Detail, Facets, Row, Stats};
 use crossterm::event::KeyEvent;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
@@ -44,6 +46,8 @@ pub enum Ingest {
 pub struct Status {
     pub text: String,
     pub mood: Mood,
+    /// The run it is about, where the key of the drafts view leads.
+    pub about: Option<DraftId>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +71,10 @@ pub enum Question {
     QuitWhileDrafting(usize),
     /// Take a repository or a key out of its file; `label` is how the question calls it.
     RemoveSetting { name: String, label: String },
+    /// Throw away a change that waits for its review.
+    Discard(DraftId),
+    /// Draft these reports again, which throws away that many changes that wait for their review.
+    Replace { reports: Vec<FeedbackId>, waiting: usize },
 }
 
 /// A command on its way: its rows are marked until the answer is here.
@@ -93,6 +101,13 @@ pub enum Pending {
     },
     Setting {
         name: String,
+    },
+    /// A decision about a change that waits.
+    Decision {
+        draft: DraftId,
+    },
+    Publish {
+        draft: DraftId,
     },
 }
 
@@ -214,7 +229,7 @@ pub struct Drafts {
     /// The run under the cursor; the newest one while it is `None`.
     pub selected: Option<DraftId>,
     pub offset: usize,
-    pub run: Option<DraftDetail>,
+    pub run: Option<Run>,
     /// Counts readings of `run`.
     pub version: u64,
     pub scroll: usize,
@@ -223,6 +238,7 @@ pub struct Drafts {
     /// A read is under way; `again`: the run has changed since it began.
     pub reading: Option<DraftId>,
     pub again: bool,
+    pub bench: Bench,
 }
 
 /// See the module.
@@ -311,6 +327,10 @@ pub struct RunKey {
     pub bytes: i64,
 }
 
+pub fn is_waiting(draft: &Draft) -> bool {
+    matches!(draft.state, DraftState::Waiting { .. })
+}
+
 /// A filter that says itself which reports it wants, reviewed or not.
 fn asks_for_a_state(filter: &Filter) -> bool {
     filter.terms.iter().any(|t| matches!(t.test, Test::Is(_)))
@@ -333,7 +353,7 @@ impl Model {
     pub fn new(start: Start) -> Self {
         let status = match &start.ingest {
             Ingest::At(_) => None,
-            Ingest::Off(why) => Some(Status { text: why.clone(), mood: Mood::Bad }),
+            Ingest::Off(why) => Some(Status { text: why.clone(), mood: Mood::Bad, about: None }),
         };
         let inbox = Inbox { following: true, ..Inbox::default() };
         Self {
@@ -384,6 +404,8 @@ impl Model {
             (View::Servers, ..) => self.servers.context(),
             (View::Settings, ..) => self.settings.context(),
             (View::Drafts, _, DraftsFocus::List) => Context::Drafts,
+            (View::Drafts, _, DraftsFocus::Run) if self.drafts.bench.base.is_some() => Context::Base,
+            (View::Drafts, _, DraftsFocus::Run) if self.on_bench() && self.waits() => Context::Review,
             (View::Drafts, _, DraftsFocus::Run) => Context::Run,
         }
     }
@@ -436,8 +458,29 @@ impl Model {
         at.unwrap_or(0)
     }
 
-    pub fn selected_draft(&self) -> Option<&crate::domain::draft::Draft> {
+    pub fn selected_draft(&self) -> Option<&Draft> {
         self.mirror.drafts().get(self.draft_cursor())
+    }
+
+    /// The selected run, once it is read.
+    pub fn run(&self) -> Option<&Run> {
+        let selected = self.selected_draft()?;
+        self.drafts.run.as_ref().filter(|run| run.detail.draft.id == selected.id)
+    }
+
+    /// Whether the selected run is open at its change.
+    pub fn on_bench(&self) -> bool {
+        self.view == View::Drafts && self.drafts.focus == DraftsFocus::Run && self.drafts.bench.page == Page::Change
+    }
+
+    /// Whether the selected run waits for its review.
+    pub fn waits(&self) -> bool {
+        self.selected_draft().is_some_and(is_waiting)
+    }
+
+    /// Runs that wait for their review.
+    pub fn waiting(&self) -> usize {
+        self.mirror.drafts().iter().filter(|draft| is_waiting(draft)).count()
     }
 
     pub fn selected_server(&self) -> Option<&Server> {
@@ -452,12 +495,31 @@ impl Model {
         self.pending.values().any(|p| match p {
             Pending::Review { reports, .. } => reports.contains(report),
             Pending::Note { report: r } | Pending::Draft { report: r, .. } => r == report,
-            Pending::Cancel { .. } | Pending::Setting { .. } => false,
+            Pending::Cancel { .. } | Pending::Decision { .. } | Pending::Publish { .. } | Pending::Setting { .. } => {
+                false
+            }
+        })
+    }
+
+    /// Whether a run is on its way out: published or thrown away.
+    pub fn is_leaving(&self, draft: &DraftId) -> bool {
+        self.pending.values().any(|p| match p {
+            Pending::Cancel { draft: d } | Pending::Publish { draft: d } => d == draft,
+            Pending::Review { .. }
+            | Pending::Note { .. }
+            | Pending::Draft { .. }
+            | Pending::Decision { .. }
+            | Pending::Setting { .. } => false,
         })
     }
 
     pub fn say(&mut self, mood: Mood, text: impl Into<String>) {
-        self.status = Some(Status { text: text.into(), mood });
+        self.status = Some(Status { text: text.into(), mood, about: None });
+    }
+
+    /// The same about a run, which the key of the drafts view then leads to.
+    pub fn say_about(&mut self, draft: &DraftId, mood: Mood, text: impl Into<String>) {
+        self.status = Some(Status { text: text.into(), mood, about: Some(draft.clone()) });
     }
 
     pub fn command_id(&mut self) -> CommandId {

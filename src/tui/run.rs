@@ -1,11 +1,11 @@
 //! The loop: waits for a message, lets `update` have it, carries out what comes of it, draws when something has changed. Whatever has
 //! arrived meanwhile is taken before drawing, so a slow line sees fewer frames and never old ones.
 
-use super::editor::edit;
+use super::editor::{Writing, edit};
 use super::effect::Effects;
 use super::input::Input;
 use super::keymap::{Keymap, KeymapError};
-use super::message::{Answer, Effect, Msg};
+use super::message::{Answer, Effect, Msg, Subject};
 use super::model::{Ingest, Model, Start};
 use super::terminal::{self, Screen, Typed};
 use super::theme::{Shade, Theme};
@@ -201,10 +201,14 @@ impl App {
         for effect in effects {
             match self.effects.carry_out(effect) {
                 Some(Effect::Copy(text)) => Screen::copy(&text)?,
-                Some(Effect::Edit { feedback, title, text: begun }) => {
+                Some(Effect::Edit { subject, title, text: begun }) => {
                     let title = text::clipped(&title, 80);
-                    let result = self.lend(|| edit(&title, &begun)).await?.map_err(|e| e.to_string());
-                    Box::pin(self.take(Msg::Answer(Answer::Edited { feedback, result }))).await?;
+                    let writing = match subject {
+                        Subject::Note(_) => Writing::Note,
+                        Subject::Change(_) => Writing::Change,
+                    };
+                    let result = self.lend(|| edit(writing, &title, &begun)).await?.map_err(|e| e.to_string());
+                    Box::pin(self.take(Msg::Answer(Answer::Edited { subject, result }))).await?;
                 }
                 Some(Effect::Suspend) => self.lend(terminal::stop).await??,
                 Some(Effect::Quit) => self.quit = true,

@@ -99,7 +99,8 @@ macro_rules! roles {
 roles! {
     text, dim, title, rule, tab, tab_active, cursor, cursor_away, unread, selected, server,
     gap_missing_tool, gap_incomplete_results, gap_missing_parameter, gap_wrong_format, gap_other,
-    note, label, good, busy, bad, key, hint, new, added, removed, hunk, typed,
+    note, label, good, busy, bad, key, hint, new, added, removed, hunk, keyword, string, comment, file,
+    dropped, typed,
 }
 
 impl Theme {

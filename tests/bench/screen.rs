@@ -3,6 +3,9 @@
 //!
 //! The library is smaller than in `library.rs`, because the screen holds a window of at most 1000 rows whatever there is behind it.
 
+#[path = "review.rs"]
+mod review;
+
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use patchwork::config::{Config, Secrets};
 use patchwork::domain::feedback::NewFeedback;
@@ -44,6 +47,7 @@ fn main() -> Fallible<()> {
         met &= measure(&mut desk, "to the end and back", &["G", "g"])?;
         met &= measure(&mut desk, "a filter, a letter", &["/", "w", "a", "l", "esc"])?;
     }
+    met &= review::measure()?;
     runtime.block_on(engine.close());
     let mut out = std::io::stdout();
     Ok(writeln!(out, "every key within a frame: {}", if met { "met" } else { "missed" })?)
@@ -143,6 +147,7 @@ fn key(name: &str) -> KeyEvent {
     match name.strip_prefix("ctrl-").and_then(|rest| rest.chars().next()) {
         Some(c) => KeyEvent::new(KeyCode::Char(c), KeyModifiers::CONTROL),
         None if name == "esc" => plain(KeyCode::Esc),
+        None if name == "enter" => plain(KeyCode::Enter),
         None => plain(KeyCode::Char(name.chars().next().unwrap_or(' '))),
     }
 }

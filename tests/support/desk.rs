@@ -17,6 +17,7 @@ use patchwork::protocol::read::{
 };
 use patchwork::protocol::settings::{Finding, Setting, Sheet};
 use patchwork::protocol::{Command, Event, EventKind, Made, Progress, Receipt, Refusal, RefusalKind, Seq, Signal};
+use patchwork::tui::bench::Run;
 use patchwork::tui::message::{Answer, Effect, Msg};
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -35,6 +36,8 @@ pub struct Desk {
     pub finding: Option<Finding>,
     seq: i64,
     log: Vec<Event>,
+    /// The command whose events are being written.
+    sender: Option<CommandId>,
     /// What every command is answered with, instead of being done.
     pub refuses: Option<Refusal>,
     /// What has to be done outside: links, clipboards, editors, files, quitting.
@@ -126,7 +129,8 @@ impl Desk {
         let feedback = feedback.map(|id| Box::new(self.detail(id).unwrap().clone()));
         let draft = draft.map(|id| Box::new(self.run_mut(id).draft.clone()));
         let (seq, text) = (Seq(self.seq), text.to_owned());
-        let event = Event { seq, at: NOW, kind, actor: me(), command: None, text, feedback, draft };
+        let command = self.sender.clone();
+        let event = Event { seq, at: NOW, kind, actor: me(), command, text, feedback, draft };
         self.log.push(event.clone());
         Msg::Signal(Signal::Event(Box::new(event)))
     }
@@ -162,7 +166,7 @@ impl Desk {
                 let result = self.detail(&id).cloned().ok_or_else(|| Refusal::not_found("report", id.as_str()));
                 Answer::Feedback { id, result }
             }
-            Effect::ReadDraft(id) => Answer::Draft { result: Ok(self.run_mut(&id).clone()), id },
+            Effect::ReadDraft(id) => Answer::Draft { result: Ok(Run::of(self.run_mut(&id).clone())), id },
             Effect::ReadStats => Answer::Stats(Ok(self.stats())),
             Effect::ReadServers => Answer::Servers(Ok(self.servers.clone())),
             Effect::ReadSettings => Answer::Settings(Ok(self.sheet.clone())),
@@ -214,6 +218,7 @@ impl Desk {
             return vec![Msg::Answer(Answer::Submitted { id, result: Err(refusal) })];
         }
         let mut news = Vec::new();
+        self.sender = Some(id.clone());
         let made = match command {
             Command::SetReviewed { feedback, reviewed } => {
                 for report in feedback {
@@ -268,6 +273,7 @@ impl Desk {
                 panic!("the screen never sends {other:?}")
             }
         };
+        self.sender = None;
         news.push(Msg::Answer(Answer::Submitted {
             id,
             result: Ok(Receipt { seq: Seq(self.seq), made, replayed: false }),
@@ -396,6 +402,11 @@ impl Sitting {
             self.carry_out(effects);
         }
         self
+    }
+
+    pub fn click(&mut self, column: u16, row: u16) {
+        let effects = self.scene.click(column, row);
+        self.carry_out(effects);
     }
 
     pub fn type_text(&mut self, text: &str) -> &mut Self {

@@ -171,13 +171,30 @@ impl Hunk {
     }
 
     pub fn lines(&self) -> impl Iterator<Item = Line<'_>> {
-        let mut raw = self.body.split_terminator('\n').peekable();
+        self.lines_from(0).map(|(_, line)| line)
+    }
+
+    /// The lines from a place on, each with its own place: what was given out for a line finds it again, without reading what
+    /// stands before it. 0 is the first line's.
+    pub fn lines_from(&self, place: usize) -> impl Iterator<Item = (usize, Line<'_>)> {
+        let mut at = place;
         std::iter::from_fn(move || {
-            let line = raw.next()?;
-            let (kind, text) = parse::line(line)?;
-            let ends = raw.next_if(|next| next.starts_with('\\')).is_none();
-            Some(Line { kind, text, ends })
+            let begun = at;
+            let (kind, text) = parse::line(self.raw_line(&mut at)?)?;
+            let ends = self.body.as_bytes().get(at) != Some(&b'\\');
+            if !ends {
+                self.raw_line(&mut at)?;
+            }
+            Some((begun, Line { kind, text, ends }))
         })
+    }
+
+    /// The line at `at`, which goes behind it.
+    fn raw_line(&self, at: &mut usize) -> Option<&str> {
+        let rest = self.body.get(*at..).filter(|rest| !rest.is_empty())?;
+        let line = rest.split('\n').next().unwrap_or(rest);
+        *at += line.len() + 1;
+        Some(line)
     }
 }
 

@@ -1,3 +1,5 @@
+//! Diffs read back, and parts of them applied.
+
 use super::*;
 use proptest::prelude::*;
 use similar::{ChangeTag, TextDiff};

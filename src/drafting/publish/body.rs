@@ -5,6 +5,7 @@
 
 use super::markdown::{code, fenced, prose};
 use super::plain;
+use crate::domain::change::{NewFile, RepoPath};
 use crate::domain::draft::Usage;
 use crate::domain::note::Note;
 use crate::drafting::job::{Job, SavedChange};
@@ -37,6 +38,7 @@ pub(super) fn pull_request(job: &Job, change: &SavedChange, drafter: &str) -> St
             ("notes", &notes(&job.report.notes)),
             ("files", &files(change)),
             ("base", &code(super::short(&change.base), 40)),
+            ("checks", &checks(change)),
             ("drafter", &code(drafter, 80)),
             ("tokens", &tokens(change.usage)),
             ("report", &code(feedback.id.as_str(), 128)),
@@ -93,13 +95,33 @@ fn notes(notes: &[Note]) -> String {
 }
 
 fn files(change: &SavedChange) -> String {
-    let line = |(path, content): (&crate::domain::change::RepoPath, &Option<String>)| {
-        let what = if content.is_some() { "" } else { " (deleted)" };
-        format!("- {}{what}", code(path.as_str(), 200))
+    let moved = |path: &RepoPath| change.files.values().flatten().any(|file| file.from.as_ref() == Some(path));
+    let line = |(path, file): (&RepoPath, &Option<NewFile>)| match file {
+        None if moved(path) => None,
+        None => Some(format!("- {} (deleted)", code(path.as_str(), 200))),
+        Some(NewFile { from: Some(from), .. }) => {
+            Some(format!("- {} (renamed from {})", code(path.as_str(), 200), code(from.as_str(), 200)))
+        }
+        Some(NewFile { from: None, .. }) => Some(format!("- {}", code(path.as_str(), 200))),
     };
-    let mut lines: Vec<String> = change.files.iter().take(MAX_FILES).map(line).collect();
-    if change.files.len() > MAX_FILES {
-        lines.push(format!("- and {} more", change.files.len() - MAX_FILES));
+    let mut lines: Vec<String> = change.files.iter().filter_map(line).collect();
+    if lines.len() > MAX_FILES {
+        let more = lines.len() - MAX_FILES;
+        lines.truncate(MAX_FILES);
+        lines.push(format!("- and {more} more"));
+    }
+    lines.join("\n")
+}
+
+/// What was found out about the change beside that it applies, and what was not.
+fn checks(change: &SavedChange) -> String {
+    let mut lines = vec!["- Not run: the repository's own tests.".to_owned()];
+    if change.dropped > 0 {
+        let parts = if change.dropped == 1 { "1 part".to_owned() } else { format!("{} parts", change.dropped) };
+        lines.push(format!(
+            "- {parts} of the drafted change {} taken out in the review.",
+            if change.dropped == 1 { "was" } else { "were" }
+        ));
     }
     lines.join("\n")
 }

@@ -16,7 +16,7 @@ use crate::domain::draft::{Published, TargetKind};
 use crate::domain::review::Choices;
 use crate::providers::{NewPullRequest, Worktree};
 
-/// Commits what the worktree holds and takes it to its target.
+/// Commits the change and takes it to its target.
 pub(super) async fn publish(
     job: &Job,
     tools: &Tools,
@@ -32,7 +32,7 @@ pub(super) async fn publish(
     let draft = &tools.config.draft;
     let author = (draft.commit_author_name.as_str(), draft.commit_author_email.as_str());
     let message = body::commit(job, change, drafter);
-    let commit = worktree.commit_at(&branch, &message, author, Some(change.at)).await?;
+    let commit = worktree.commit(&change.files, &branch, &message, author, Some(change.at)).await?;
     reporter.detail(format!("Committed {}", short(&commit))).await?;
     worktree.push(&branch).await?;
     let mut published = Published { branch, commit, pr_url: String::new(), repository: place.name.clone() };

@@ -59,15 +59,16 @@ fn try_read(root: &Path, path: &RepoPath) -> Result<Existing, Errno> {
     })
 }
 
-/// Puts a file there, in one step, with the permissions it had; directories on the way are made.
-pub(super) fn write(root: &Path, path: &RepoPath, content: &str) -> std::io::Result<()> {
+/// Puts a file there, in one step; directories on the way are made.
+pub(super) fn write(root: &Path, path: &RepoPath, content: &str, executable: bool) -> std::io::Result<()> {
     let (dir, name) = parent(root, path, true)?;
-    let mode = match statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW) {
-        Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile => stat.st_mode & 0o777,
+    match statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile => {}
         Ok(_) => return Err(std::io::Error::other("what is there is not a regular file")),
-        Err(Errno::NOENT) => 0o644,
+        Err(Errno::NOENT) => {}
         Err(e) => return Err(e.into()),
-    };
+    }
+    let mode = if executable { 0o755 } else { 0o644 };
     let temporary = format!(".patchwork-{}.tmp", uuid::Uuid::now_v7());
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut file = File::from(openat(&dir, &temporary, flags, Mode::RUSR | Mode::WUSR)?);
@@ -142,9 +143,9 @@ mod tests {
         symlink(outside.path().join("secret"), tree.path().join("file")).unwrap();
         for p in ["dir/secret", "file"] {
             assert!(matches!(read(tree.path(), &path(p)), Existing::Opaque(_)), "{p}");
-            assert!(write(tree.path(), &path(p), "x").is_err(), "{p}");
+            assert!(write(tree.path(), &path(p), "x", false).is_err(), "{p}");
         }
-        assert!(write(tree.path(), &path("dir/new/x"), "x").is_err());
+        assert!(write(tree.path(), &path("dir/new/x"), "x", false).is_err());
         assert!(delete(tree.path(), &path("dir/secret")).is_err());
         assert_eq!(std::fs::read_to_string(outside.path().join("secret")).unwrap(), "s");
         assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 1);
@@ -168,15 +169,15 @@ mod tests {
     }
 
     #[test]
-    fn modes_stay_and_empty_directories_go() {
+    fn modes_are_as_wanted_and_empty_directories_go() {
         let tree = tempfile::tempdir().unwrap();
-        write(tree.path(), &path("a/b/run.sh"), "1").unwrap();
         let file = tree.path().join("a/b/run.sh");
-        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
-        write(tree.path(), &path("a/b/run.sh"), "2").unwrap();
-        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o755);
-        assert_eq!(std::fs::read_to_string(&file).unwrap(), "2");
-        write(tree.path(), &path("a/keep"), "k").unwrap();
+        for (text, executable, mode) in [("1", false, 0o644), ("2", true, 0o755), ("3", false, 0o644)] {
+            write(tree.path(), &path("a/b/run.sh"), text, executable).unwrap();
+            assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, mode);
+            assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
+        }
+        write(tree.path(), &path("a/keep"), "k", false).unwrap();
         delete(tree.path(), &path("a/b/run.sh")).unwrap();
         assert!(!tree.path().join("a/b").exists() && tree.path().join("a/keep").exists());
     }

@@ -5,6 +5,7 @@
 
 use super::command::{Git, pieces};
 use super::remote::{Address, short_hash};
+use super::removal::remove_tree;
 use super::worktree::Worktree;
 use super::{Remote, TrackedFile};
 use crate::domain::change::RepoPath;
@@ -106,7 +107,7 @@ impl GitCache {
         for dir in [mirror.parent(), root.parent()].into_iter().flatten() {
             private_dir(dir)?;
         }
-        let _lock = lock(&mirror.with_extension("lock")).await?;
+        let _lock = lock(&mirror).await?;
         prepare(&mirror, base.commit.len()).await?;
         let newest = fetch(&mirror, &address, &base).await?;
         let commit = match commit {
@@ -114,7 +115,7 @@ impl GitCache {
             Some(_) | None => newest,
         };
         // Made first, so that what a cancelled checkout has written is removed as well.
-        let mut tree = Worktree::new(root, address, base.branch, commit, self.trees.token());
+        let mut tree = Worktree::new(root, mirror.clone(), address, base.branch, commit, self.trees.token());
         tree.set_git_dir(add_worktree(&mirror, tree.root(), tree.base_commit()).await?);
         let (files, left_out) = list(&tree).await?;
         tree.set_files(files, left_out);
@@ -187,7 +188,7 @@ async fn prepare(mirror: &Path, id_len: usize) -> Result<(), ProviderError> {
         let sound = Git::bare(mirror, "rev-parse").args(["--is-bare-repository"]).output().await?;
         if sound.success {
             remove_stale_locks(mirror);
-            return attributes(mirror);
+            return settings(mirror, id_len);
         }
         tracing::warn!(mirror = %mirror.display(), "a mirror is damaged and made anew");
         std::fs::remove_dir_all(mirror).map_err(|e| ProviderError::io("init", mirror.display(), &e))?;
@@ -199,20 +200,31 @@ async fn prepare(mirror: &Path, id_len: usize) -> Result<(), ProviderError> {
     }
     private_dir(&fresh)?;
     Git::bare(&fresh, "init").args(["--bare", "--quiet", "--template=", format]).run().await?;
-    // What an agent calls in its work tree is git, too, and does not get our settings.
-    for (name, value) in [("core.hooksPath", "/dev/null"), ("core.symlinks", "false"), ("core.autocrlf", "false")] {
-        Git::bare(&fresh, "config").args([name, value]).run().await?;
-    }
-    attributes(&fresh)?;
+    settings(&fresh, id_len)?;
     std::fs::rename(&fresh, mirror).map_err(|e| ProviderError::io("init", mirror.display(), &e))
 }
 
-/// Written before each use: an agent may have changed it.
-fn attributes(mirror: &Path) -> Result<(), ProviderError> {
+/// Written before each use: an agent may have changed them.
+fn settings(mirror: &Path, id_len: usize) -> Result<(), ProviderError> {
+    let extensions = if id_len == 64 { "[extensions]\n\tobjectFormat = sha256\n" } else { "" };
+    let version = i32::from(id_len == 64);
+    // What an agent calls in its work tree is git, too, and does not get our settings.
+    let config = format!(
+        "[core]\n\trepositoryformatversion = {version}\n\tfilemode = true\n\tbare = true\n\thooksPath = /dev/null\n\
+         \tsymlinks = false\n\tautocrlf = false\n{extensions}"
+    );
     let info = mirror.join("info");
     std::fs::create_dir_all(&info)
-        .and_then(|()| std::fs::write(info.join("attributes"), ATTRIBUTES))
-        .map_err(|e| ProviderError::io("init", info.display(), &e))
+        .and_then(|()| replace(&info.join("attributes"), ATTRIBUTES))
+        .and_then(|()| replace(&mirror.join("config"), &config))
+        .map_err(|e| ProviderError::io("init", mirror.display(), &e))
+}
+
+/// In one step: another run may be reading it.
+fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+    let new = path.with_extension(uuid::Uuid::now_v7().to_string());
+    std::fs::write(&new, text)?;
+    std::fs::rename(new, path)
 }
 
 fn remove_stale_locks(mirror: &Path) {
@@ -247,13 +259,18 @@ async fn holds(mirror: &Path, commit: &str) -> Result<bool, ProviderError> {
     Ok(Git::bare(mirror, "rev-list").args(["--objects", "--no-walk", "--quiet", commit]).output().await?.success)
 }
 
+/// The same for a work tree that a run has been in: nothing of it stays.
+pub(super) async fn add_again(mirror: &Path, root: &Path, commit: &str) -> Result<PathBuf, ProviderError> {
+    let _lock = lock(mirror).await?;
+    settings(mirror, commit.len())?;
+    add_worktree(mirror, root, commit).await
+}
+
 /// Checks a commit out, and returns where git keeps that work tree's state.
 async fn add_worktree(mirror: &Path, root: &Path, commit: &str) -> Result<PathBuf, ProviderError> {
-    match std::fs::remove_dir_all(root) {
-        Ok(()) => {}
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
-        Err(e) => return Err(ProviderError::io("worktree", root.display(), &e)),
-    }
+    let old = root.to_owned();
+    let removed = tokio::task::spawn_blocking(move || remove_tree(&old)).await.map_err(|_| ProviderError::Cancelled)?;
+    removed.map_err(|e| ProviderError::io("worktree", root.display(), &e))?;
     Git::bare(mirror, "worktree").args(["prune"]).run().await?;
     let git = Git::bare(mirror, "worktree").args(["add", "--quiet", "--detach", "--force"]);
     git.args([root.as_os_str(), commit.as_ref()]).run().await?;
@@ -291,10 +308,11 @@ fn tracked(entry: &[u8]) -> Option<TrackedFile> {
     Some(TrackedFile { path, mode, size })
 }
 
-/// Waits for the lock; it is given back when the file is closed. Polled, so that waiting can be cancelled.
-async fn lock(path: &Path) -> Result<File, ProviderError> {
+/// Waits for a mirror's lock; it is given back when the file is closed. Polled, so that waiting can be cancelled.
+async fn lock(mirror: &Path) -> Result<File, ProviderError> {
+    let path = mirror.with_extension("lock");
     let failed = |e: &std::io::Error| ProviderError::io("fetch", path.display(), e);
-    let file = File::options().create(true).truncate(false).write(true).open(path).map_err(|e| failed(&e))?;
+    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(|e| failed(&e))?;
     loop {
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => return Ok(file),

@@ -1,13 +1,16 @@
 //! Repositories, by way of the `git` command: fetched into a cache, changed in a work tree of their own, pushed as a branch.
 //!
 //! [`GitCache`] keeps one bare mirror for each remote and makes a [`Worktree`] for each run. `command` is the one place that
-//! starts git, `remote` the one that knows addresses and tokens, `beneath` the one that touches files. The user's own
+//! starts git, `remote` the one that knows addresses and tokens, `beneath` the one that touches files, `commit` the one that makes a
+//! commit of a plan. The user's own
 //! checkout is only ever read from, and given a new branch.
 
 mod beneath;
 mod cache;
 mod command;
+mod commit;
 mod remote;
+mod removal;
 mod worktree;
 
 use crate::domain::change::RepoPath;
@@ -16,7 +19,7 @@ use std::path::PathBuf;
 
 pub use cache::{GitCache, Tip, tip};
 pub(super) use remote::TOKEN_VARIABLE;
-pub use worktree::Worktree;
+pub use worktree::{Changed, Worktree};
 
 /// Where a repository comes from and where the finished branch goes.
 #[derive(Debug, Clone)]

@@ -5,10 +5,11 @@
 
 use super::TrackedFile;
 use super::beneath;
+use super::cache;
 use super::command::{Git, pieces};
 use super::remote::Address;
-use crate::domain::change::{Existing, Plan, RepoPath};
-use crate::domain::time::Millis;
+use super::removal::remove_tree;
+use crate::domain::change::{Existing, NewFile, Plan, RepoPath};
 use crate::providers::error::sentence;
 use crate::providers::{ProviderError, redact};
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
+const EXECUTABLE: u32 = 0o100_755;
 const LINK: u32 = 0o120_000;
 const SUBMODULE: u32 = 0o160_000;
 
@@ -27,56 +29,75 @@ const QUIET_RECEIVE: &str = "git -c core.hooksPath=/dev/null -c core.alternateRe
 #[derive(Debug)]
 pub struct Worktree {
     root: PathBuf,
-    git_dir: PathBuf,
+    /// The repository that it is a work tree of, and where that keeps its state.
+    pub(super) mirror: PathBuf,
+    git_dir: Mutex<PathBuf>,
     address: Address,
     branch: String,
     commit: String,
     files: Vec<TrackedFile>,
     /// Modes of links and submodules: what must not be read or written as text.
     special: BTreeMap<RepoPath, u32>,
+    executable: BTreeSet<RepoPath>,
     left_out: usize,
-    made: Mutex<Made>,
+    /// The commit to push.
+    made: Mutex<Option<String>>,
     /// Tells the cache that this work tree is still there.
     token: TaskTrackerToken,
 }
 
-/// What this run has made.
-#[derive(Debug, Default)]
-struct Made {
-    /// Written by [`Worktree::apply`]: part of the change even where the repository ignores them.
-    written: BTreeSet<RepoPath>,
-    /// The commit to push.
-    commit: Option<String>,
+/// A path that differs from the commit that was checked out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changed {
+    pub path: RepoPath,
+    pub executable: bool,
 }
 
 impl Worktree {
     /// Of a directory that is about to be made.
     pub(super) fn new(
         root: PathBuf,
+        mirror: PathBuf,
         address: Address,
         branch: String,
         commit: String,
         token: TaskTrackerToken,
     ) -> Self {
-        let (files, special, left_out, made) = (Vec::new(), BTreeMap::new(), 0, Mutex::default());
-        let git_dir = PathBuf::new();
-        Self { root, git_dir, address, branch, commit, files, special, left_out, made, token }
+        let (files, special, executable, left_out) = (Vec::new(), BTreeMap::new(), BTreeSet::new(), 0);
+        let (git_dir, made) = (Mutex::default(), Mutex::default());
+        Self { root, mirror, git_dir, address, branch, commit, files, special, executable, left_out, made, token }
     }
 
     /// Where git keeps this work tree's state.
-    pub(super) fn set_git_dir(&mut self, git_dir: PathBuf) {
-        self.git_dir = git_dir;
+    pub(super) fn set_git_dir(&self, git_dir: PathBuf) {
+        *self.git_dir.lock().unwrap_or_else(PoisonError::into_inner) = git_dir;
+    }
+
+    pub(super) fn git_dir(&self) -> PathBuf {
+        self.git_dir.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn set_files(&mut self, files: Vec<TrackedFile>, left_out: usize) {
         let is_special = |f: &&TrackedFile| matches!(f.mode, LINK | SUBMODULE);
         self.special = files.iter().filter(is_special).map(|f| (f.path.clone(), f.mode)).collect();
+        self.executable = files.iter().filter(|f| f.mode == EXECUTABLE).map(|f| f.path.clone()).collect();
         self.files = files;
         self.left_out = left_out;
     }
 
     pub(super) fn git(&self, subcommand: &'static str) -> Git {
-        Git::tree(&self.git_dir, &self.root, subcommand)
+        Git::tree(&self.git_dir(), &self.root, subcommand)
+    }
+
+    /// git in the repository behind it, whatever has become of the work tree.
+    pub(super) fn mirror_git(&self, subcommand: &'static str) -> Git {
+        Git::bare(&self.mirror, subcommand)
+    }
+
+    /// Whether a file of a plan is to be executable.
+    pub(super) fn is_executable(&self, path: &RepoPath, file: &NewFile) -> bool {
+        let before = file.from.as_ref().unwrap_or(path);
+        file.executable.unwrap_or_else(|| self.executable.contains(before))
     }
 
     /// The directory; a coding agent runs here.
@@ -137,44 +158,32 @@ impl Worktree {
 
     /// Writes a plan. Deletions go first, so that a directory can become a file.
     pub async fn apply(&self, plan: &Plan) -> Result<(), ProviderError> {
-        let (root, todo) = (self.root.clone(), plan.clone());
+        let gone: Vec<RepoPath> =
+            plan.iter().filter(|(_, file)| file.is_none()).map(|(path, _)| path.clone()).collect();
+        let written = plan.iter().filter_map(|(path, file)| {
+            let file = file.as_ref()?;
+            Some((path.clone(), file.content.clone(), self.is_executable(path, file)))
+        });
+        let (root, written) = (self.root.clone(), written.collect::<Vec<_>>());
         let work = move || -> Result<(), (RepoPath, std::io::Error)> {
-            for (path, _) in todo.iter().filter(|(_, content)| content.is_none()) {
-                beneath::delete(&root, path).map_err(|e| (path.clone(), e))?;
+            for path in gone {
+                beneath::delete(&root, &path).map_err(|e| (path, e))?;
             }
-            for (path, content) in &todo {
-                if let Some(content) = content {
-                    beneath::write(&root, path, content).map_err(|e| (path.clone(), e))?;
-                }
+            for (path, content, executable) in written {
+                beneath::write(&root, &path, &content, executable).map_err(|e| (path, e))?;
             }
             Ok(())
         };
         let done = tokio::task::spawn_blocking(work).await.map_err(|_| ProviderError::Cancelled)?;
-        done.map_err(|(path, e)| ProviderError::io("apply", format_args!("{path} can't be written"), &e))?;
-        let written = plan.iter().filter(|(_, content)| content.is_some()).map(|(path, _)| path.clone());
-        self.made.lock().unwrap_or_else(PoisonError::into_inner).written.extend(written);
-        Ok(())
-    }
-
-    /// The change so far as a unified diff against the commit that was checked out, new files included. The user's own settings
-    /// for diffs don't count: [`crate::domain::diff`] reads this back.
-    pub async fn diff(&self) -> Result<String, ProviderError> {
-        self.stage().await?;
-        let git = self.git("diff").setting("diff.suppressBlankEmpty=false").args(["--cached", "--no-ext-diff"]);
-        let git =
-            git.args(["--no-textconv", "--no-color", "--find-renames=50%", "-l1000", "--no-relative", "-O/dev/null"]);
-        let git = git.args(["--src-prefix=a/", "--dst-prefix=b/", "--unified=3", "--inter-hunk-context=0"]);
-        let git = git.args(["--diff-algorithm=myers", "--indent-heuristic", "--submodule=short"]);
-        let diff = git.args([self.commit.as_str(), "--"]).run().await?;
-        Ok(String::from_utf8_lossy(&diff).into_owned())
+        done.map_err(|(path, e)| ProviderError::io("apply", format_args!("{path} can't be written"), &e))
     }
 
     /// The paths that differ from the commit that was checked out, whoever changed them; ignored files don't count.
     ///
     /// # Errors
     /// When there is something that can't be part of a change: another repository, or a name that can't be shown.
-    pub async fn changed(&self) -> Result<Vec<RepoPath>, ProviderError> {
-        self.stage().await?;
+    pub async fn changed(&self) -> Result<Vec<Changed>, ProviderError> {
+        self.git("add").args(["--all", "--", "."]).run().await?;
         let git = self.git("diff").args(["--cached", "--raw", "-z", "--no-renames", "--no-ext-diff", "--no-abbrev"]);
         let raw = git.args([self.commit.as_str(), "--"]).run().await?;
         let mut pieces = pieces(&raw);
@@ -193,73 +202,32 @@ impl Worktree {
             if new == Some("160000") && old != new {
                 return Err(ProviderError::git("diff", format!("`{path}` is another git repository: remove it")));
             }
-            paths.push(path);
+            paths.push(Changed { path, executable: new == Some("100755") });
         }
         Ok(paths)
     }
 
-    /// Puts everything that changed into the work tree's own index.
-    async fn stage(&self) -> Result<(), ProviderError> {
-        self.git("add").args(["--all", "--", "."]).run().await?;
-        let mut names = Vec::new();
-        for path in &self.made.lock().unwrap_or_else(PoisonError::into_inner).written {
-            if self.root.join(path.as_str()).symlink_metadata().is_ok() {
-                names.extend_from_slice(path.as_str().as_bytes());
-                names.push(0);
-            }
-        }
-        if names.is_empty() {
-            return Ok(());
-        }
-        let git = self.git("add").args(["--force", "--pathspec-from-file=-", "--pathspec-file-nul"]);
-        git.stdin(names).run().await.map(drop)
+    /// The commit that [`Self::push`] gives away.
+    pub(super) fn will_push(&self, commit: String) {
+        *self.made.lock().unwrap_or_else(PoisonError::into_inner) = Some(commit);
     }
 
-    /// Commits everything that changed, on top of the commit that was checked out; returns the new commit's id. `branch` is what
-    /// the commit is for: its name is checked here, before anything is pushed.
-    pub async fn commit(&self, branch: &str, message: &str, author: (&str, &str)) -> Result<String, ProviderError> {
-        self.commit_at(branch, message, author, None).await
-    }
-
-    /// The same with a date of its own: the same change, message and date make the same commit again, so that a push that got
-    /// through before a crash is recognised.
-    pub async fn commit_at(
-        &self,
-        branch: &str,
-        message: &str,
-        author: (&str, &str),
-        at: Option<Millis>,
-    ) -> Result<String, ProviderError> {
-        check_branch(branch).await?;
-        let (name, email) = (person(author.0, "name")?, person(author.1, "email")?);
-        self.stage().await?;
-        let tree = self.git("write-tree").line().await?;
-        let before = self.git("rev-parse").args(["--verify", &format!("{}^{{tree}}", self.commit)]).line().await?;
-        if tree == before {
-            return Err(ProviderError::git("commit", "nothing was changed"));
-        }
-        let git = self.git("commit-tree").args(["-p", &self.commit, "-F", "-", &tree]).stdin(message);
-        let git = git.env("GIT_AUTHOR_NAME", &name).env("GIT_AUTHOR_EMAIL", &email);
-        let git = git.env("GIT_COMMITTER_NAME", &name).env("GIT_COMMITTER_EMAIL", &email);
-        let git = match at.map(|at| format!("@{} +0000", at.0.div_euclid(1_000))) {
-            Some(date) => git.env("GIT_AUTHOR_DATE", &date).env("GIT_COMMITTER_DATE", &date),
-            None => git,
-        };
-        let commit = git.line().await?;
-        // Keeps it from being collected as long as the work tree is there.
-        self.git("update-ref").args(["--no-deref", "HEAD", &commit]).run().await?;
-        self.made.lock().unwrap_or_else(PoisonError::into_inner).commit = Some(commit.clone());
-        Ok(commit)
+    /// Puts the work tree back to the commit that was checked out, exactly: nothing stays of what was done to it, to its index or to
+    /// its branch, whether git would see it or not.
+    pub async fn reset(&self) -> Result<(), ProviderError> {
+        let git_dir = cache::add_again(&self.mirror, &self.root, &self.commit).await?;
+        self.set_git_dir(git_dir);
+        Ok(())
     }
 
     /// Gives the commit to the remote as a new branch. A branch of that name is never overwritten; when it holds this very
     /// commit already, an earlier push got through.
     pub async fn push(&self, branch: &str) -> Result<(), ProviderError> {
         check_branch(branch).await?;
-        let commit = self.made.lock().unwrap_or_else(PoisonError::into_inner).commit.clone();
+        let commit = self.made.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let commit = commit.ok_or_else(|| ProviderError::git("push", "there is no commit to push yet"))?;
         let target = format!("refs/heads/{branch}");
-        let git = self.address.allow(self.git("push")).args(["--porcelain", "--no-verify", "--no-signed"]);
+        let git = self.address.allow(self.mirror_git("push")).args(["--porcelain", "--no-verify", "--no-signed"]);
         let git = git.args([format!("--force-with-lease={target}:")]);
         let git = if self.address.is_local() { git.args([format!("--receive-pack={QUIET_RECEIVE}")]) } else { git };
         let git = git.args(["--"]).args([self.address.place()]).args([format!("{commit}:{target}")]);
@@ -308,7 +276,7 @@ impl Worktree {
     /// Removes the directory. What git remembers of it goes with the next checkout.
     pub async fn remove(mut self) -> Result<(), ProviderError> {
         let root = std::mem::take(&mut self.root);
-        let removed = tokio::task::spawn_blocking(move || (std::fs::remove_dir_all(&root), root)).await;
+        let removed = tokio::task::spawn_blocking(move || (remove_tree(&root), root)).await;
         match removed {
             Ok((Ok(()), _)) => Ok(()),
             Ok((Err(e), root)) => Err(ProviderError::io("worktree", root.display(), &e)),
@@ -326,9 +294,7 @@ impl Drop for Worktree {
         let token = self.token.clone();
         let remove = move || {
             let _removing = token;
-            if let Err(error) = std::fs::remove_dir_all(&root)
-                && error.kind() != std::io::ErrorKind::NotFound
-            {
+            if let Err(error) = remove_tree(&root) {
                 tracing::warn!(path = %root.display(), %error, "a work tree is left behind");
             }
         };
@@ -340,21 +306,11 @@ impl Drop for Worktree {
     }
 }
 
-async fn check_branch(branch: &str) -> Result<(), ProviderError> {
+pub(super) async fn check_branch(branch: &str) -> Result<(), ProviderError> {
     let wrong = || ProviderError::git("branch", format!("`{branch}` can't be the name of a branch"));
     if branch.starts_with('-') || branch == "HEAD" {
         return Err(wrong());
     }
     let checked = Git::nowhere("check-ref-format").args([format!("refs/heads/{branch}")]).output().await?;
     if checked.success { Ok(()) } else { Err(wrong()) }
-}
-
-/// A name or address as a commit may have it.
-fn person(text: &str, which: &str) -> Result<String, ProviderError> {
-    let clean: String = text.chars().filter(|c| !c.is_control() && !matches!(c, '<' | '>')).collect();
-    let clean = clean.trim();
-    if clean.is_empty() {
-        return Err(ProviderError::config(format!("Set `commit_author_{which}` under [draft] in config.toml.")));
-    }
-    Ok(clean.to_owned())
 }

@@ -1,7 +1,7 @@
 //! One model at one address with one key, by any vendor's API: sends questions, reads streams, lists models.
 
 use super::api::{Answer, Api, Next};
-use super::{Completion, ModelInfo, Prompt};
+use super::{Completion, Lifecycle, ModelInfo, Prompt};
 use crate::providers::http::{Call, Failure, Http, OnWait, Repeat, UNHEARD};
 use crate::providers::{ProviderError, redact};
 use eventsource_stream::{EventStreamError, Eventsource};
@@ -201,17 +201,19 @@ impl<A: Api> Endpoint<A> {
 
     /// The model is not there: the line to write, and the names there are, the likeliest first where there are many.
     fn not_found(&self, models: &[ModelInfo]) -> ProviderError {
-        let mut known: Vec<String> = models.iter().filter(|m| !m.is_retired()).map(|m| m.id.clone()).collect();
-        let likeness = |name: &String| strsim::jaro_winkler(&self.model, name);
-        let nearest = known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-        let line = nearest.map_or_else(|| "`model`".into(), |m| format!("`model = \"{m}\"`"));
+        let mut offered: Vec<&ModelInfo> = models.iter().filter(|m| !m.is_retired()).collect();
+        let likeness = |model: &ModelInfo| strsim::jaro_winkler(&self.model, &model.id);
+        let to_stay = offered.iter().filter(|m| m.lifecycle == Lifecycle::Active);
+        let nearest = to_stay.max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+        let line = nearest.map_or_else(|| "`model`".into(), |m| format!("`model = \"{}\"`", m.id));
         let advice = format!("Set {line} under [{}] in config.toml.{}", A::TABLE, A::OTHERWISE);
-        if known.len() > MAX_KNOWN {
-            known.sort_by(|a, b| likeness(b).total_cmp(&likeness(a)));
-            let more = known.len() - MAX_KNOWN;
-            known.truncate(MAX_KNOWN);
-            known.push(format!("and {more} more"));
+        let more = offered.len().saturating_sub(MAX_KNOWN);
+        if more > 0 {
+            offered.sort_by(|a, b| likeness(b).total_cmp(&likeness(a)));
+            offered.truncate(MAX_KNOWN);
         }
+        let mut known: Vec<String> = offered.into_iter().map(ModelInfo::flagged).collect();
+        known.extend((more > 0).then(|| format!("and {more} more")));
         ProviderError::NotFound { what: redact::message(&format!("The model `{}`", self.model)), advice, known }
     }
 

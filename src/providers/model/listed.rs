@@ -39,6 +39,15 @@ impl ModelInfo {
         self.lifecycle == Lifecycle::Retired
     }
 
+    /// Its name, with what keeps one from beginning with it.
+    pub(super) fn flagged(&self) -> String {
+        match self.lifecycle {
+            Lifecycle::Active => self.id.clone(),
+            Lifecycle::Deprecated => format!("{} (deprecated)", self.id),
+            Lifecycle::Retired => format!("{} (retired)", self.id),
+        }
+    }
+
     /// What its user should know in time, as a clause; `None` for a model that is here to stay.
     pub fn warning(&self) -> Option<String> {
         let on = |day: &Option<String>, word: &str| day.as_ref().map(|d| format!(" {word} {d}")).unwrap_or_default();

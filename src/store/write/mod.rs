@@ -153,6 +153,7 @@ impl Change {
             | Self::SetUsage { .. }
             | Self::RecordHeartbeat(_)
             | Self::PutSettings(_)
+            | Self::NoteSettings { .. }
             | Self::PruneLog { .. } => &[],
         }
     }

@@ -2,7 +2,7 @@
 
 use super::super::model::{DraftsFocus, Model};
 use super::super::widget::{age, fit, wrap};
-use crate::domain::draft::{Draft, DraftState, Stage};
+use crate::domain::draft::{Checks, Draft, DraftState, PullState, PullStatus, Stage, Verdict};
 use crate::domain::text;
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -42,10 +42,13 @@ fn line(model: &Model, draft: &Draft, under_cursor: bool, width: u16) -> Line<'s
     if width >= 50 {
         spans.push(Span::styled(format!("{} ", fit::pad(&text::line(&draft.server_name), 9)), theme.server));
     }
+    let flags = if width >= 60 { flags(model, draft) } else { Vec::new() };
+    let flags_width: usize = flags.iter().map(Span::width).sum();
     let again = if draft.number > 1 { format!("#{} ", draft.number) } else { String::new() };
     let used: usize = spans.iter().map(Span::width).sum();
-    let room = usize::from(width).saturating_sub(used);
+    let room = usize::from(width).saturating_sub(used + flags_width);
     spans.push(Span::styled(fit::pad(&format!("{again}{}", text::line(&draft.headline)), room), theme.text));
+    spans.extend(flags);
     if !under_cursor {
         return Line::from(spans);
     }
@@ -53,12 +56,35 @@ fn line(model: &Model, draft: &Draft, under_cursor: bool, width: u16) -> Line<'s
     Line::styled(all, if model.drafts.focus == DraftsFocus::List { theme.cursor } else { theme.cursor_away })
 }
 
+/// What its checks say and what it cost.
+fn flags(model: &Model, draft: &Draft) -> Vec<Span<'static>> {
+    let theme = &model.theme;
+    let mut spans = Vec::new();
+    if draft.verdict == Some(Verdict::Failed) && matches!(draft.state, DraftState::Waiting { .. }) {
+        spans.push(Span::styled(" verify ✗", theme.bad));
+    }
+    let open = |pull: &&PullStatus| matches!(pull.state, PullState::Open | PullState::Draft);
+    match draft.pull.as_ref().filter(open).map(|pull| pull.checks) {
+        Some(Checks::Passed) => spans.push(Span::styled(" checks ✓", theme.good)),
+        Some(Checks::Failed) => spans.push(Span::styled(" checks ✗", theme.bad)),
+        Some(Checks::Pending) => spans.push(Span::styled(" checks …", theme.busy)),
+        Some(Checks::None | Checks::Unknown) | None => {}
+    }
+    if let Some(spent) = draft.spent() {
+        spans.push(Span::styled(format!(" {spent}"), theme.dim));
+    }
+    spans
+}
+
 /// The stage while it runs, else how it ended.
 fn word(draft: &Draft) -> String {
     match &draft.state {
         DraftState::Running { stage } => stage.as_str().to_owned(),
         DraftState::Published { published } if published.pr_url.is_empty() => "branch".to_owned(),
-        DraftState::Published { .. } => "PR".to_owned(),
+        DraftState::Published { .. } => match draft.pull.as_ref().map(|pull| pull.state) {
+            None => "PR".to_owned(),
+            Some(state) => format!("PR {state}"),
+        },
         DraftState::Waiting { .. } => Stage::Review.as_str().to_owned(),
         DraftState::Queued | DraftState::Failed { .. } | DraftState::Cancelled { .. } => draft.state.word().to_owned(),
     }
@@ -70,6 +96,9 @@ fn mark(model: &Model, draft: &Draft) -> (&'static str, Style) {
         DraftState::Queued => ("·", theme.dim),
         DraftState::Running { .. } => ("▸", theme.busy),
         DraftState::Waiting { .. } => ("?", theme.busy),
+        DraftState::Published { .. } if draft.pull.as_ref().is_some_and(|p| p.state == PullState::Closed) => {
+            ("✗", theme.dim)
+        }
         DraftState::Published { .. } => ("✓", theme.good),
         DraftState::Failed { .. } => ("✗", theme.bad),
         DraftState::Cancelled { .. } => ("-", theme.dim),

@@ -23,7 +23,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, model: &Model) {
         Focus::List | Focus::Detail | Focus::Note(_) => None,
     };
     let lines = match (&model.status, mistake) {
-        (Some(Status { text, mood }), _) => said(text, mood_style(*mood, model), area.width),
+        (Some(Status { text, mood, .. }), _) => said(text, mood_style(*mood, model), area.width),
         (None, Some(mistake)) => said(&mistake.message, model.theme.bad, area.width),
         (None, None) => vec![hints(model, usize::from(area.width))],
     };

@@ -29,24 +29,42 @@ fn tabs(model: &Model, width: u16) -> Line<'static> {
     if width >= WIDE {
         spans.push(Span::styled("Patchwork  ", theme.title));
     }
-    let running = model.running();
-    let drafts = if running > 0 { format!("3 Drafts ({running})") } else { "3 Drafts".to_owned() };
-    let tabs = [
-        (View::Inbox, "1 Inbox".to_owned()),
-        (View::Drafts, drafts),
-        (View::Servers, "4 Servers".to_owned()),
-        (View::Settings, "5 Settings".to_owned()),
-    ];
-    for (view, title) in tabs {
+    for (view, key, name) in [
+        (View::Inbox, "1", "Inbox"),
+        (View::Drafts, "3", "Drafts"),
+        (View::Servers, "4", "Servers"),
+        (View::Settings, "5", "Settings"),
+    ] {
         // Where there is no room for names, the digits say which keys lead there.
-        let title = if named || model.view == view { title } else { title.replace(char::is_alphabetic, "") };
-        let title = title.split_whitespace().collect::<Vec<_>>().join(" ");
+        let title = if named || model.view == view { format!("{key} {name}") } else { key.to_owned() };
         let style = if model.view == view { theme.tab_active } else { theme.tab };
         spans.push(Span::styled(title, style));
+        if view == View::Drafts {
+            spans.extend(going_on(model, named));
+        }
         spans.push(Span::raw("  "));
     }
     spans.pop();
     Line::from(spans)
+}
+
+/// What the drafts do, and that one of them waits for somebody.
+fn going_on(model: &Model, named: bool) -> Vec<Span<'static>> {
+    let theme = &model.theme;
+    let (running, waiting) = (model.running(), model.waiting());
+    let mut spans = Vec::new();
+    if running > 0 {
+        spans.push(Span::styled(format!(" ({running})"), theme.tab));
+    }
+    if waiting > 0 {
+        let said = match (named, waiting) {
+            (false, _) => format!(" ?{waiting}"),
+            (true, 1) => " 1 waits for review".to_owned(),
+            (true, _) => format!(" {waiting} wait for review"),
+        };
+        spans.push(Span::styled(said, theme.busy));
+    }
+    spans
 }
 
 /// The longest of a few wordings that fits. A server that takes no reports is said first, whatever the width.

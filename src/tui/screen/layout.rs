@@ -3,7 +3,7 @@
 use super::super::model::{DraftsFocus, Focus, Model, View};
 use super::super::servers::ServersFocus;
 use super::super::settings::SettingsFocus;
-use super::run_panel;
+use super::{bench, run_panel};
 use ratatui::layout::Rect;
 
 /// From this width on list and detail stand side by side.
@@ -11,13 +11,20 @@ const WIDE: u16 = 100;
 /// From this size on the detail stands under the list.
 const TALL: (u16, u16) = (60, 20);
 
+/// From this height on there is room for facts about a change.
+const ROOMY: u16 = 12;
+/// Columns for the names of files beside a change, and rows for them over it.
+const FILES: (u16, u16) = (34, 5);
+
 /// Rectangles of the parts; those that are not shown are empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Layout {
     pub header: Rect,
     /// Between header and footer.
     pub body: Rect,
-    /// The filter, with what is wrong with it or could follow.
+    /// Over a change: its title, what is known and what is in the way.
+    pub head: Rect,
+    /// The filter, with what is wrong with it or could follow; over a change: where the eye is in it.
     pub bar: Rect,
     pub rows: Rect,
     pub rule: Rect,
@@ -33,6 +40,9 @@ pub fn of(model: &Model) -> Layout {
     let header = Rect { height: size.height.min(1), ..size };
     let footer = Rect { y: size.bottom().saturating_sub(1), height: u16::from(size.height > 1), ..size };
     let body = Rect { y: header.bottom(), height: size.height.saturating_sub(2), ..size };
+    if model.on_bench() {
+        return bench(model, Layout { header, body, footer, ..Layout::default() });
+    }
     let Split { list, rule, side } = split(body, in_side(model), share(model));
     let mut layout = Layout { header, body, rule, footer, ..Layout::default() };
     match model.view {
@@ -43,6 +53,27 @@ pub fn of(model: &Model) -> Layout {
             (layout.text, layout.panel) = cut_bottom(side, panel);
         }
     }
+    layout
+}
+
+/// A change has the whole screen: code is wide.
+fn bench(model: &Model, mut layout: Layout) -> Layout {
+    let body = layout.body;
+    let head = bench::head(model, body.width, body.height >= ROOMY).len();
+    // Half of the room stays for the change, whatever there is to say.
+    let head = u16::try_from(head).unwrap_or(u16::MAX).min(body.height / 2);
+    let rest;
+    (layout.head, rest) = cut_top(body, head);
+    let files = model.run().map_or(0, |run| run.change.files.len());
+    let mut paper = rest;
+    if body.width >= WIDE {
+        layout.rows = Rect { width: FILES.0, ..rest };
+        layout.rule = Rect { x: layout.rows.right(), width: 1, ..rest };
+        paper = Rect { x: layout.rule.right() + 1, width: rest.width - FILES.0 - 2, ..rest };
+    } else if body.height >= TALL.1 && files > 1 {
+        (layout.rows, paper) = cut_top(rest, u16::try_from(files + 1).unwrap_or(u16::MAX).min(FILES.1));
+    }
+    (layout.bar, layout.text) = cut_top(paper, 1);
     layout
 }
 

@@ -1,8 +1,9 @@
 //! The list of reports, a line each.
 
 use super::super::action::Action;
-use super::super::model::{Focus, Model};
+use super::super::model::{Focus, Model, is_waiting};
 use super::super::widget::{age, fit, wrap};
+use crate::domain::draft::{PullState, PullStatus};
 use crate::domain::feedback::GapType;
 use crate::domain::text;
 use crate::protocol::read::Row;
@@ -132,10 +133,15 @@ fn flags(model: &Model, row: &Row) -> Vec<Span<'static>> {
     if row.note_count > 0 {
         spans.push(Span::styled(format!(" ✎{}", row.note_count), theme.note));
     }
-    let running = model.mirror.draft_of(&row.id).is_some_and(|d| d.state.is_active());
+    let draft = model.mirror.draft_of(&row.id);
+    let closed = |pull: &PullStatus| pull.state == PullState::Closed;
     let (word, style) = match row {
-        _ if running => (" draft…", theme.busy),
+        _ if draft.is_some_and(|d| d.state.is_active()) => (" draft…", theme.busy),
+        _ if draft.is_some_and(is_waiting) => (" review?", theme.busy),
         Row { merged: true, .. } => (" merged", theme.good),
+        Row { pr_url, .. } if !pr_url.is_empty() && draft.and_then(|d| d.pull.as_ref()).is_some_and(closed) => {
+            (" closed", theme.dim)
+        }
         Row { pr_url, .. } if !pr_url.is_empty() => (" PR", theme.good),
         Row { drafted: true, .. } => (" branch", theme.good),
         _ => return spans,

@@ -8,6 +8,7 @@
 //! n note  d draft  r reviewed  / filter                                            ? keys   footer
 //! ```
 
+pub mod bench;
 pub mod detail;
 mod drafts;
 mod filter_bar;
@@ -36,6 +37,7 @@ pub fn render(frame: &mut Frame<'_>, model: &Model) {
     header::render(frame, layout.header, model);
     match model.view {
         View::Inbox => inbox(frame, &layout, model),
+        View::Drafts if model.on_bench() => bench::render(frame, &layout, model),
         View::Drafts => {
             drafts::render(frame, layout.rows, model);
             pane::render(frame, layout.text, &model.run_text.lines, model.drafts.scroll);

@@ -21,6 +21,15 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, model: &Model, question: &Quest
         Question::QuitWhileDrafting(n) => {
             format!("{n} drafts are running. They go on when Patchwork runs again. Quit?  {yes} yes  {no} no")
         }
+        Question::Discard(_) => {
+            format!("The change is thrown away; a re-draft costs anew. Discard it?  {yes} yes  {no} no")
+        }
+        Question::Replace { waiting: 1, .. } => {
+            format!("A change waits for your review and would be thrown away. Draft again?  {yes} yes  {no} no")
+        }
+        Question::Replace { waiting, .. } => {
+            format!("{waiting} changes wait for your review and would be thrown away. Draft again?  {yes} yes  {no} no")
+        }
     };
     let width = area.width.saturating_sub(2).min(64);
     let lines = wrap::wrap(&said, usize::from(width.saturating_sub(4)));

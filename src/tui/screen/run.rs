@@ -1,12 +1,13 @@
-//! A draft run in full: its stages as they go, the files it chose, the change, the log.
+//! A draft run in full: its stages as they go, the files that change, the ones it was chosen from, the log. The change itself is on the bench.
 
+use super::super::bench::{Change, Run};
 use super::super::theme::Theme;
 use super::super::widget::{age, wrap};
-use crate::domain::draft::{Draft, DraftState, Stage, StageRecord};
+use crate::domain::draft::{Checks, Draft, DraftState, PullState, Stage, StageRecord};
 use crate::domain::text;
 use crate::domain::time::Millis;
 use crate::protocol::Progress;
-use crate::protocol::read::{DraftDetail, RankedFile};
+use crate::protocol::read::RankedFile;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
@@ -67,19 +68,53 @@ pub fn outcome(draft: &Draft, theme: &Theme) -> (String, Style) {
         DraftState::Published { published } if published.pr_url.is_empty() => {
             (format!("branch {} in {}", published.branch, published.repository), theme.good)
         }
-        DraftState::Published { published } => (published.pr_url.clone(), theme.good),
+        DraftState::Published { published } => match pull(draft, theme) {
+            Some((pull, style)) => (format!("{pull}  {}", published.pr_url), style),
+            None => (published.pr_url.clone(), theme.good),
+        },
         DraftState::Failed { reason, .. } => (format!("failed: {reason}"), theme.bad),
         DraftState::Cancelled { .. } => ("cancelled".to_owned(), theme.dim),
     }
 }
 
-/// All lines of the pane, for a width.
+/// Tokens and what they cost, where any were used.
+pub fn tokens(draft: &Draft) -> Option<String> {
+    let usage = draft.usage;
+    let spent = draft.spent()?;
+    if usage.input_tokens + usage.output_tokens == 0 {
+        return Some(spent);
+    }
+    let cached = if usage.cached_tokens > 0 { format!(" ({} cached)", usage.cached_tokens) } else { String::new() };
+    Some(format!("{} tokens in{cached}, {} out, {spent}", usage.input_tokens, usage.output_tokens))
+}
+
+/// What became of its pull request.
+pub fn pull(draft: &Draft, theme: &Theme) -> Option<(String, Style)> {
+    let pull = draft.pull.as_ref()?;
+    let (word, style) = match pull.state {
+        PullState::Merged => return Some(("PR ✓ merged".to_owned(), theme.good)),
+        PullState::Closed => return Some(("PR ✗ closed".to_owned(), theme.dim)),
+        PullState::Open => ("PR open", theme.text),
+        PullState::Draft => ("PR draft", theme.text),
+    };
+    let (checks, style) = match pull.checks {
+        Checks::None => ("", style),
+        Checks::Pending => (", checks …", theme.busy),
+        Checks::Passed => (", checks ✓", theme.good),
+        Checks::Failed => (", checks ✗", theme.bad),
+        Checks::Unknown => (", checks unknown", style),
+    };
+    Some((format!("{word}{checks}"), style))
+}
+
+/// All lines of the pane, for a width; `turn_over` is the key that shows the change.
 pub fn lines(
-    run: &DraftDetail,
+    Run { detail: run, change }: &Run,
     progress: Option<&Progress>,
     theme: &Theme,
     now: Millis,
     width: u16,
+    turn_over: &str,
 ) -> Vec<Line<'static>> {
     let mut page = Page { lines: Vec::new(), theme, width: usize::from(width) };
     page.head(&run.draft);
@@ -91,8 +126,8 @@ pub fn lines(
         page.blank();
         page.body("", &sentence, style);
     }
+    page.change(change, turn_over);
     page.files(&run.files);
-    page.diff(&run.diff);
     page.log(&run.log);
     page.lines
 }
@@ -126,12 +161,14 @@ impl Page<'_> {
             format!("Draft {} for {}: {who} to {}", draft.number, text::clipped(&draft.server_name, 40), draft.target);
         self.body("", &head, theme.title);
         self.body("", &draft.headline, theme.text);
-        let usage = draft.usage;
-        if usage.input_tokens + usage.output_tokens > 0 {
-            let cached =
-                if usage.cached_tokens > 0 { format!(" ({} cached)", usage.cached_tokens) } else { String::new() };
-            let spent = format!("{} tokens in{cached}, {} out", usage.input_tokens, usage.output_tokens);
+        if let Some(spent) = tokens(draft) {
             self.body("", &spent, theme.dim);
+        }
+        if let Some((verdict, style)) = super::bench::verdict(draft, theme) {
+            self.body("", &verdict, style);
+        }
+        if let Some((pull, style)) = pull(draft, theme) {
+            self.body("", &pull, style);
         }
         self.blank();
     }
@@ -178,20 +215,23 @@ impl Page<'_> {
         }
     }
 
-    fn diff(&mut self, diff: &str) {
-        if diff.trim().is_empty() {
+    /// Its files in a line each; the lines of it are on the other side.
+    fn change(&mut self, change: &Change, turn_over: &str) {
+        if change.files.is_empty() && change.trouble.is_none() {
             return;
         }
-        self.title("The change".to_owned());
-        for line in diff.lines() {
-            let style = match line.as_bytes() {
-                [b'+', b'+', b'+', ..] | [b'-', b'-', b'-', ..] | [b'd', b'i', b'f', b'f', ..] => self.theme.title,
-                [b'+', ..] => self.theme.added,
-                [b'-', ..] => self.theme.removed,
-                [b'@', ..] => self.theme.hunk,
-                _ => self.theme.text,
-            };
-            self.body("", line, style);
+        let total = change.total();
+        self.title(format!("The change, +{} −{}; {turn_over} shows it", total.added, total.removed));
+        for (file, counts) in change.files.iter().zip(&change.counts).take(FILES) {
+            let mut line = format!("{}  +{} −{}", file.path, counts.added, counts.removed);
+            for remark in super::super::bench::remarks(file) {
+                line.push_str(", ");
+                line.push_str(&remark);
+            }
+            self.body("", &line, self.theme.text);
+        }
+        if change.files.len() > FILES {
+            self.body("", &format!("and {} more", change.files.len() - FILES), self.theme.dim);
         }
     }
 

@@ -1,6 +1,7 @@
 //! Under a report: how its newest draft is getting on, in a few lines. The whole run is in the drafts view.
 
-use super::super::model::Model;
+use super::super::action::Action;
+use super::super::model::{Model, is_waiting};
 use super::super::widget::fit;
 use super::run;
 use crate::domain::draft::Draft;
@@ -22,7 +23,7 @@ pub fn height(model: &Model, pane: u16) -> u16 {
     match draft(model) {
         None => 0,
         Some(_) if pane < 6 => 1.min(pane),
-        Some(draft) if draft.state.is_over() => 3,
+        Some(draft) if !draft.state.is_active() => 3,
         Some(_) => (3 + TAIL).min(pane / 2),
     }
 }
@@ -46,8 +47,13 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, model: &Model) {
 /// What there is to say below the steps: the end of what streams in, or how it ended.
 fn news(model: &Model, draft: &Draft, room: usize, width: usize) -> Vec<Line<'static>> {
     let theme = &model.theme;
-    if draft.state.is_over() {
-        let (sentence, style) = run::outcome(draft, theme);
+    if !draft.state.is_active() {
+        let (mut sentence, style) = run::outcome(draft, theme);
+        if is_waiting(draft) {
+            sentence = format!("{sentence}: {} opens it", model.keymap.key(Action::Drafts));
+        } else if let Some(spent) = draft.spent() {
+            sentence = format!("{sentence}  {spent}");
+        }
         let cut = fit::cut(&text::line(&sentence), width);
         return std::iter::once(Line::styled(cut, style)).take(room).collect();
     }

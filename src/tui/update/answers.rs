@@ -1,8 +1,8 @@
 //! What came back from the engine and from outside.
 
-use super::super::message::{Answer, Effect};
-use super::super::model::{Ingest, Loading, Model, Mood, Pending, Read};
-use super::{drafts, list, note, servers, settings, settings_edit, triage};
+use super::super::message::{Answer, Effect, Subject};
+use super::super::model::{Ingest, Loading, Model, Mood, Pending, Read, is_waiting};
+use super::{bench, drafts, list, note, servers, settings, settings_edit, triage};
 use crate::domain::id::CommandId;
 use crate::protocol::{Receipt, Refusal};
 
@@ -33,6 +33,8 @@ pub(super) fn answer(model: &mut Model, answer: Answer, out: &mut Vec<Effect>) {
             }
             match result {
                 Ok(run) => {
+                    let draft = &run.detail.draft;
+                    model.drafts.bench.read(&draft.id, is_waiting(draft));
                     model.drafts.version += 1;
                     model.drafts.run = Some(run);
                 }
@@ -64,7 +66,8 @@ pub(super) fn answer(model: &mut Model, answer: Answer, out: &mut Vec<Effect>) {
         Answer::KeySaved { name, result } => settings_edit::key_answered(model, &name, result, out),
         Answer::Checked { check, result } => settings::checked(model, &check, result),
         Answer::Submitted { id, result } => submitted(model, &id, result, out),
-        Answer::Edited { feedback, result } => note::edited(model, feedback, result, out),
+        Answer::Edited { subject: Subject::Note(feedback), result } => note::edited(model, feedback, result, out),
+        Answer::Edited { subject: Subject::Change(draft), result } => bench::edited(model, draft, result, out),
         Answer::NotKept(why) => {
             model.say(Mood::Bad, format!("What you type can't be kept on disk until it is saved: {why}"));
         }
@@ -101,13 +104,15 @@ fn submitted(model: &mut Model, id: &CommandId, result: Result<Receipt, Refusal>
             triage::refused(model, id, reports, reviewed, undoing, marked);
             model.say(Mood::Bad, refusal.detail);
         }
-        (Pending::Draft { .. }, Ok(_)) => drafts::started(model),
+        (Pending::Draft { .. }, Ok(receipt)) => drafts::started(model, &receipt),
         (Pending::Cancel { .. }, Ok(_)) => model.say(Mood::Plain, "Cancelling"),
+        (Pending::Publish { .. }, Ok(_)) => model.say(Mood::Plain, "Publishing"),
+        (Pending::Decision { .. }, result) => bench::answered(model, id, result),
         (Pending::Draft { report, marked }, Err(refusal)) => {
             model.inbox.marked.extend(marked.then_some(report));
             model.say(Mood::Bad, refusal.detail);
         }
-        (Pending::Cancel { .. }, Err(refusal)) => model.say(Mood::Bad, refusal.detail),
+        (Pending::Cancel { .. } | Pending::Publish { .. }, Err(refusal)) => model.say(Mood::Bad, refusal.detail),
     }
 }
 

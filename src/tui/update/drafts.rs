@@ -1,11 +1,12 @@
 //! Starting, cancelling and looking through draft runs.
 
+use super::super::action::Action;
 use super::super::message::Effect;
-use super::super::model::{DraftsFocus, Model, Mood, Pending, View};
+use super::super::model::{DraftsFocus, Model, Mood, Overlay, Pending, Question, View, is_waiting};
 use super::triage;
 use crate::domain::draft::Draft;
-use crate::domain::id::FeedbackId;
-use crate::protocol::Command;
+use crate::domain::id::{DraftId, FeedbackId};
+use crate::protocol::{Command, Made, Receipt};
 
 /// Drafts the reports that are meant; `force`: although there is a draft already.
 pub(super) fn start(model: &mut Model, force: bool, out: &mut Vec<Effect>) {
@@ -17,8 +18,33 @@ pub(super) fn start(model: &mut Model, force: bool, out: &mut Vec<Effect>) {
     if reports.is_empty() {
         return model.say(Mood::Plain, "There is no report to draft for");
     }
+    let waits = |report: &&FeedbackId| model.mirror.draft_of(report).is_some_and(is_waiting);
+    let waiting = reports.iter().filter(waits).count();
+    if force && waiting > 0 {
+        return model.overlays.push(Overlay::Confirm(Question::Replace { reports, waiting }));
+    }
+    start_all(model, reports, force, out);
+}
+
+pub(super) fn start_all(model: &mut Model, reports: Vec<FeedbackId>, force: bool, out: &mut Vec<Effect>) {
     for report in reports {
         submit(model, report, force, out);
+    }
+}
+
+/// The drafts view: at the run that was just spoken of or, from a report whose change waits, at that one.
+pub(super) fn show(model: &mut Model, about: Option<DraftId>) {
+    let of_row = || {
+        let row = model.row().filter(|_| model.view == View::Inbox)?;
+        model.mirror.draft_of(&row.id).filter(|draft| is_waiting(draft)).map(|draft| draft.id.clone())
+    };
+    let wanted = about.or_else(of_row);
+    model.view = View::Drafts;
+    let Some(at) = wanted.and_then(|id| model.mirror.drafts().iter().position(|draft| draft.id == id)) else { return };
+    model.drafts.focus = DraftsFocus::List;
+    select(model, at);
+    if model.waits() {
+        open(model);
     }
 }
 
@@ -33,11 +59,15 @@ fn submit(model: &mut Model, report: FeedbackId, force: bool, out: &mut Vec<Effe
     });
 }
 
-pub(super) fn started(model: &mut Model) {
-    let drafts = model.keymap.key(super::super::action::Action::Drafts).to_owned();
+pub(super) fn started(model: &mut Model, receipt: &Receipt) {
+    let drafts = model.keymap.key(Action::Drafts).to_owned();
     match model.view {
         View::Inbox | View::Servers | View::Settings => {
-            model.say(Mood::Good, format!("Drafting; {drafts} shows the run"));
+            let said = format!("Drafting; {drafts} shows the run, and its change when that is ready");
+            match &receipt.made {
+                Made::Draft(draft) => model.say_about(draft, Mood::Good, said),
+                Made::Feedback(_) | Made::Note(_) | Made::Nothing => model.say(Mood::Good, said),
+            }
         }
         View::Drafts => {
             // The new run is the one to watch.
@@ -53,9 +83,19 @@ pub(super) fn cancel(model: &mut Model, out: &mut Vec<Effect>) {
         View::Drafts => model.selected_draft(),
         View::Servers | View::Settings => None,
     };
-    let Some(draft) = draft.filter(|d| !d.state.is_over()).map(|d| d.id.clone()) else {
+    let Some(draft) = draft.filter(|d| !d.state.is_over()) else {
         return model.say(Mood::Plain, "There is no running draft here to cancel");
     };
+    // What is paid for and finished is not thrown away by one key.
+    if is_waiting(draft) {
+        let question = Question::Discard(draft.id.clone());
+        return model.overlays.push(Overlay::Confirm(question));
+    }
+    let draft = draft.id.clone();
+    send_cancel(model, draft, out);
+}
+
+pub(super) fn send_cancel(model: &mut Model, draft: DraftId, out: &mut Vec<Effect>) {
     let id = model.command_id();
     model.pending.insert(id.clone(), Pending::Cancel { draft: draft.clone() });
     out.push(Effect::Submit { id, command: Command::CancelDraft { draft } });
@@ -84,7 +124,9 @@ fn runs(draft: &Draft) -> bool {
 }
 
 pub(super) fn open(model: &mut Model) {
-    if model.selected_draft().is_some() {
+    if let Some(draft) = model.selected_draft().map(|draft| draft.id.clone()) {
+        // A newer run must not take the place of what somebody is looking at.
+        model.drafts.selected = Some(draft);
         model.drafts.focus = DraftsFocus::Run;
     }
 }

@@ -1,10 +1,11 @@
 //! The change feed: events into the mirror, progress into its slots.
 
+use super::super::action::Action;
 use super::super::message::Effect;
 use super::super::mirror::changes_counts;
-use super::super::model::{Model, Mood, Read};
-use super::{list, servers, settings};
-use crate::domain::draft::{Draft, DraftState};
+use super::super::model::{DraftsFocus, Model, Mood, Read, View};
+use super::{bench, list, servers, settings};
+use crate::domain::draft::{Checks, Draft, DraftState, PullState};
 use crate::protocol::{Event, EventKind, Progress, Signal};
 
 pub(super) fn signal(model: &mut Model, signal: Signal, out: &mut Vec<Effect>) {
@@ -48,7 +49,7 @@ pub(super) fn read_stats(model: &mut Model, out: &mut Vec<Effect>) {
 }
 
 fn draft_moved(model: &mut Model, event: &Event, draft: &Draft) {
-    let shown = model.drafts.run.as_ref().is_some_and(|run| run.draft.id == draft.id);
+    let shown = model.drafts.run.as_ref().is_some_and(|run| run.detail.draft.id == draft.id);
     if shown || model.drafts.reading.as_ref() == Some(&draft.id) {
         model.drafts.again = true;
     }
@@ -61,35 +62,63 @@ fn draft_moved(model: &mut Model, event: &Event, draft: &Draft) {
         EventKind::DraftWaiting | EventKind::DraftPublished | EventKind::DraftFailed | EventKind::DraftCancelled => {
             model.said.remove(&draft.id);
             model.progress.remove(&draft.id);
-            announce(model, event.kind, draft);
+            announce(model, draft);
         }
+        EventKind::DraftReviewEdited => bench::heard(model, event.command.as_ref()),
+        EventKind::DraftPullRequestChanged => announce_pull(model, draft),
         EventKind::FeedbackRecorded
         | EventKind::FeedbackReviewed
         | EventKind::NoteAdded
         | EventKind::DraftQueued
-        | EventKind::DraftReviewEdited
-        | EventKind::DraftPullRequestChanged
         | EventKind::SettingsSaved
         | EventKind::ServerChanged => {}
     }
 }
 
-/// A run that ended is worth a line wherever the user is.
-fn announce(model: &mut Model, kind: EventKind, draft: &Draft) {
-    let name = format!("Draft {} for {}", draft.number, draft.server_name);
-    match (&draft.state, kind) {
-        (DraftState::Published { published }, _) if published.pr_url.is_empty() => {
-            model.say(Mood::Good, format!("{name}: branch {}", published.branch));
+/// A run that ended, or waits for somebody, is worth a line wherever the user is.
+fn announce(model: &mut Model, draft: &Draft) {
+    let name = name(draft);
+    let (mood, said) = match &draft.state {
+        DraftState::Published { published } if published.pr_url.is_empty() => {
+            (Mood::Good, format!("{name}: branch {}", published.branch))
         }
-        (DraftState::Published { published }, _) => model.say(Mood::Good, format!("{name}: {}", published.pr_url)),
-        (DraftState::Failed { reason, .. }, _) => model.say(Mood::Bad, format!("{name} failed: {reason}")),
-        (DraftState::Waiting { trouble }, _) if !trouble.is_empty() => {
-            model.say(Mood::Bad, format!("{name} was not published: {trouble}"));
+        DraftState::Published { published } => (Mood::Good, format!("{name}: {}", published.pr_url)),
+        DraftState::Failed { reason, .. } => (Mood::Bad, format!("{name} failed: {reason}")),
+        DraftState::Waiting { trouble } if !trouble.is_empty() => {
+            (Mood::Bad, format!("{name} was not published: {trouble}"))
         }
-        (DraftState::Waiting { .. }, _) => model.say(Mood::Good, format!("{name} waits for your review")),
-        (DraftState::Cancelled { .. }, _) => model.say(Mood::Plain, format!("{name} was cancelled")),
-        (DraftState::Queued | DraftState::Running { .. }, _) => {}
-    }
+        DraftState::Waiting { .. } if is_open(model, draft) => (Mood::Good, format!("{name} waits for your review")),
+        DraftState::Waiting { .. } => {
+            let key = model.keymap.key(Action::Drafts);
+            (Mood::Good, format!("{name} waits for your review: {key} opens it"))
+        }
+        DraftState::Cancelled { .. } => (Mood::Plain, format!("{name} was cancelled")),
+        DraftState::Queued | DraftState::Running { .. } => return,
+    };
+    model.say_about(&draft.id, mood, said);
+}
+
+/// Whether a run has the keys already.
+fn is_open(model: &Model, draft: &Draft) -> bool {
+    let selected = model.selected_draft().is_some_and(|selected| selected.id == draft.id);
+    model.view == View::Drafts && model.drafts.focus == DraftsFocus::Run && selected
+}
+
+fn announce_pull(model: &mut Model, draft: &Draft) {
+    let Some(pull) = &draft.pull else { return };
+    let (mood, said) = match (pull.state, pull.checks) {
+        (PullState::Merged, _) => (Mood::Good, "its pull request is merged"),
+        (PullState::Closed, _) => (Mood::Plain, "its pull request is closed"),
+        (PullState::Open | PullState::Draft, Checks::Failed) => (Mood::Bad, "checks of its pull request failed"),
+        (PullState::Open | PullState::Draft, Checks::None | Checks::Pending | Checks::Passed | Checks::Unknown) => {
+            return;
+        }
+    };
+    model.say_about(&draft.id, mood, format!("{}: {said}", name(draft)));
+}
+
+fn name(draft: &Draft) -> String {
+    format!("Draft {} for {}", draft.number, draft.server_name)
 }
 
 fn progressed(model: &mut Model, progress: Progress) {

@@ -3,7 +3,7 @@
 use super::super::action::{Action, Context};
 use super::super::message::Effect;
 use super::super::model::{Focus, Model, Overlay, Question, View};
-use super::{drafts, filter, list, note, servers, settings, settings_edit, triage};
+use super::{bench, drafts, filter, list, note, servers, settings, settings_edit, triage};
 use crossterm::event::{KeyEvent, KeyEventKind};
 
 /// Keys that are kept for a list that is still being read.
@@ -23,11 +23,13 @@ pub(super) fn key(model: &mut Model, key: KeyEvent, out: &mut Vec<Effect>) {
         }
         return;
     }
-    model.status = None;
+    let about = model.status.take().and_then(|status| status.about);
     model.reads_fail = false;
     match action {
+        Some(Action::Drafts) => drafts::show(model, about),
         Some(action) => act(model, action, out),
         None if model.context() == Context::Edit => settings_edit::typed(model, key),
+        None if model.context() == Context::Base => bench::base_typed(model, key),
         None => match &model.inbox.focus {
             Focus::Note(_) => note::typed(model, key, out),
             Focus::Filter(_) => filter::typed(model, key, out),
@@ -64,10 +66,12 @@ pub(super) fn paste(model: &mut Model, text: &str, out: &mut Vec<Effect>) {
         Context::Note => note::pasted(model, text, out),
         Context::Filter => filter::pasted(model, text, out),
         Context::Edit => settings_edit::pasted(model, text),
+        Context::Base => bench::base_pasted(model, text),
         Context::List
         | Context::Detail
         | Context::Drafts
         | Context::Run
+        | Context::Review
         | Context::Servers
         | Context::Server
         | Context::Settings
@@ -94,11 +98,11 @@ fn act(model: &mut Model, action: Action, out: &mut Vec<Effect>) {
         Action::Yes => yes(model, out),
         Action::Theme => model.theme = model.theme.other(),
         Action::Inbox => model.view = View::Inbox,
-        Action::Drafts => model.view = View::Drafts,
+        Action::Drafts => drafts::show(model, None),
         Action::Servers => servers::show(model, out),
         Action::Settings => settings::show(model, out),
         Action::NextView => match model.view {
-            View::Inbox => model.view = View::Drafts,
+            View::Inbox => drafts::show(model, None),
             View::Drafts => servers::show(model, out),
             View::Servers => settings::show(model, out),
             View::Settings => model.view = View::Inbox,
@@ -127,6 +131,20 @@ fn act(model: &mut Model, action: Action, out: &mut Vec<Effect>) {
         Action::Draft => drafts::start(model, false, out),
         Action::Redraft => drafts::start(model, true, out),
         Action::Cancel => drafts::cancel(model, out),
+        Action::TurnOver => bench::turn_over(model),
+        Action::NextHunk => bench::hunk(model, true),
+        Action::PreviousHunk => bench::hunk(model, false),
+        Action::NextFile => bench::file(model, true),
+        Action::PreviousFile => bench::file(model, false),
+        Action::DropHunk => bench::drop_part(model, out),
+        Action::EditText => bench::edit_text(model, out),
+        Action::BaseBranch => bench::base_begin(model),
+        Action::AcceptBase => bench::base_accept(model, out),
+        Action::LeaveBase => bench::base_leave(model),
+        Action::ReadyOrDraft => bench::ready_or_draft(model, out),
+        Action::Publish => bench::publish(model, false, out),
+        Action::PublishAnyway => bench::publish(model, true, out),
+        Action::Discard => bench::ask_discard(model),
         Action::OpenLink => triage::open_link(model, out),
         Action::Copy => triage::copy(model, out),
         Action::Edit => settings_edit::start(model),
@@ -151,6 +169,8 @@ fn yes(model: &mut Model, out: &mut Vec<Effect>) {
     match model.overlays.pop() {
         Some(Overlay::Confirm(Question::QuitWhileDrafting(_))) => out.push(Effect::Quit),
         Some(Overlay::Confirm(Question::RemoveSetting { name, .. })) => settings::remove_now(model, name, out),
+        Some(Overlay::Confirm(Question::Discard(draft))) => bench::discard(model, &draft, out),
+        Some(Overlay::Confirm(Question::Replace { reports, .. })) => drafts::start_all(model, reports, true, out),
         Some(Overlay::Help { .. }) | None => {}
     }
 }
@@ -161,13 +181,15 @@ pub(super) fn step(model: &mut Model, by: isize, out: &mut Vec<Effect>) {
         Context::List | Context::Filter => list::step(model, by),
         Context::Detail | Context::Note => scroll(&mut model.inbox.scroll, by),
         Context::Drafts => drafts::step(model, by),
+        Context::Review => bench::step(model, by),
+        Context::Run if model.on_bench() => bench::step(model, by),
         Context::Run => drafts::scroll(model, by),
         Context::Servers => servers::step(model, by),
         Context::Server => servers::scroll(model, by),
         Context::Settings => settings::step(model, by),
         Context::Setting => settings::scroll(model, by),
         Context::Help => scroll_help(model, by),
-        Context::Confirm | Context::Edit => {}
+        Context::Base | Context::Confirm | Context::Edit => {}
     }
     // Moving asks for nothing by itself; `settle` sees what came into view.
     let _: &mut Vec<Effect> = out;
@@ -189,10 +211,10 @@ fn half_page(model: &mut Model, direction: isize, out: &mut Vec<Effect>) {
         Context::List | Context::Drafts | Context::Servers | Context::Settings | Context::Edit | Context::Filter => {
             usize::from(layout.rows.height)
         }
-        Context::Detail | Context::Run | Context::Server | Context::Setting | Context::Note => {
+        Context::Detail | Context::Run | Context::Review | Context::Server | Context::Setting | Context::Note => {
             usize::from(layout.text.height)
         }
-        Context::Help | Context::Confirm => 2 * HELP_STEP,
+        Context::Help | Context::Base | Context::Confirm => 2 * HELP_STEP,
     };
     let by = isize::try_from((height / 2).max(1)).unwrap_or(1);
     step(model, by * direction, out);
@@ -205,6 +227,8 @@ fn edge(model: &mut Model, top: bool, out: &mut Vec<Effect>) {
         (Context::Detail | Context::Note, true) => model.inbox.scroll = 0,
         (Context::Detail | Context::Note, false) => model.inbox.scroll = usize::MAX,
         (Context::Drafts, top) => drafts::edge(model, top),
+        (Context::Review, top) => bench::edge(model, top),
+        (Context::Run, top) if model.on_bench() => bench::edge(model, top),
         (Context::Run, true) => drafts::scroll(model, isize::MIN),
         (Context::Run, false) => drafts::scroll(model, isize::MAX),
         (Context::Servers, top) => servers::edge(model, top),
@@ -215,7 +239,7 @@ fn edge(model: &mut Model, top: bool, out: &mut Vec<Effect>) {
         (Context::Setting, false) => settings::scroll(model, isize::MAX),
         (Context::Help, true) => scroll_help(model, isize::MIN),
         (Context::Help, false) => scroll_help(model, isize::MAX),
-        (Context::Confirm | Context::Edit, _) => {}
+        (Context::Base | Context::Confirm | Context::Edit, _) => {}
     }
 }
 
@@ -233,10 +257,10 @@ fn back(model: &mut Model) {
     match model.context() {
         Context::Detail => model.inbox.focus = Focus::List,
         Context::List => model.inbox.marked.clear(),
-        Context::Run => model.drafts.focus = super::super::model::DraftsFocus::List,
+        Context::Run | Context::Review => model.drafts.focus = super::super::model::DraftsFocus::List,
         Context::Server => model.servers.focus = super::super::servers::ServersFocus::List,
         Context::Setting => model.settings.focus = super::super::settings::SettingsFocus::List,
         Context::Drafts | Context::Servers | Context::Settings => model.view = View::Inbox,
-        Context::Edit | Context::Note | Context::Filter | Context::Help | Context::Confirm => {}
+        Context::Edit | Context::Note | Context::Filter | Context::Base | Context::Help | Context::Confirm => {}
     }
 }

@@ -29,6 +29,7 @@ pub(super) fn began(model: &mut Model, snapshot: Snapshot, filter: Filter, out: 
     // What is on its way was asked for before, and nobody knows what has been missed.
     model.inbox.asked.values_mut().for_each(|outdated| *outdated = true);
     model.drafts.again = true;
+    super::bench::begun_anew(model);
     model.inbox.loading = Loading::Nothing;
     model.ready = true;
     to_top(model);

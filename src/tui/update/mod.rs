@@ -4,6 +4,7 @@
 //! cursor back inside the list, asks for what is about to be seen, and lays out the text that is.
 
 mod answers;
+mod bench;
 mod drafts;
 mod feed;
 mod filter;
@@ -21,6 +22,7 @@ mod useful;
 use super::message::{Effect, Msg};
 use super::model::Model;
 
+pub use bench::{decided, written};
 pub use settle::next_tick;
 pub use useful::hint;
 

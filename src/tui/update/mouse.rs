@@ -4,7 +4,7 @@ use super::super::message::Effect;
 use super::super::model::{DraftsFocus, Focus, Model, View};
 use super::super::servers::ServersFocus;
 use super::super::settings::SettingsFocus;
-use super::{drafts, keys, list, servers, settings};
+use super::{bench, drafts, keys, list, servers, settings};
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Position;
 
@@ -35,6 +35,7 @@ fn wheel(model: &mut Model, at: Position, by: isize, out: &mut Vec<Effect>) {
     match model.view {
         View::Inbox if layout.rows.contains(at) => list::step(model, by),
         View::Inbox => keys::scroll(&mut model.inbox.scroll, by),
+        View::Drafts if model.on_bench() => bench::step(model, by),
         View::Drafts if layout.rows.contains(at) => drafts::step(model, by),
         View::Drafts => drafts::scroll(model, by),
         View::Servers if layout.rows.contains(at) => servers::step(model, by),
@@ -51,8 +52,20 @@ fn click(model: &mut Model, at: Position) {
     if !model.overlays.is_empty() || typing {
         return;
     }
+    if layout.footer.contains(at) {
+        if let Some(about) = model.status.as_ref().and_then(|status| status.about.clone()) {
+            drafts::show(model, Some(about));
+        }
+        return;
+    }
     let row = usize::from(at.y.saturating_sub(layout.rows.y));
     match model.view {
+        View::Drafts if model.on_bench() && layout.rows.contains(at) => bench::click_file(model, row),
+        View::Drafts if model.on_bench() => {
+            if layout.text.contains(at) {
+                bench::click(model, usize::from(at.y - layout.text.y));
+            }
+        }
         View::Inbox if layout.rows.contains(at) => {
             let row = model.inbox.offset + row;
             if row < model.mirror.rows().len() {

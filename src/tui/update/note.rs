@@ -1,6 +1,6 @@
 //! Writing a note under a report. What is typed is kept on disk at every key until the note is saved.
 
-use super::super::message::Effect;
+use super::super::message::{Effect, Subject};
 use super::super::model::{Focus, Model, Mood, NoteEditor, Pending};
 use crate::domain::id::{CommandId, FeedbackId};
 use crate::domain::note::NoteText;
@@ -131,7 +131,7 @@ pub(super) fn edit_outside(model: &mut Model, out: &mut Vec<Effect>) {
     let Some(row) = model.row() else { return };
     let (feedback, title) = (row.id.clone(), row.headline.clone());
     let text = model.unsaved.get(&feedback).cloned().unwrap_or_default();
-    out.push(Effect::Edit { feedback, title, text });
+    out.push(Effect::Edit { subject: Subject::Note(feedback), title, text });
 }
 
 pub(super) fn edited(model: &mut Model, feedback: FeedbackId, result: Result<String, String>, out: &mut Vec<Effect>) {

@@ -1,10 +1,11 @@
 //! After every message: the cursor inside the list, the texts laid out, and reads for what is about to be seen.
 
+use super::super::action::Action;
 use super::super::message::Effect;
 use super::super::model::{DetailKey, Model, Overlay, RunKey, View};
 use super::super::screen;
 use super::super::widget::{age, pane};
-use super::{list, servers, settings};
+use super::{bench, list, servers, settings};
 use crate::domain::time::{Millis, SECOND};
 
 /// Labels are brought up to date at multiples of this: one is at most so late.
@@ -21,6 +22,7 @@ pub(super) fn settle(model: &mut Model, out: &mut Vec<Effect>) {
     lay_out_detail(model);
     lay_out_run(model);
     drafts_in_view(model);
+    bench::settle(model);
     servers::settle(model, out);
     settings::settle(model, out);
     help_in_view(model);
@@ -76,10 +78,11 @@ fn read_run(model: &mut Model, out: &mut Vec<Effect>) {
         return;
     }
     let Some(id) = model.selected_draft().map(|d| d.id.clone()) else { return };
-    let shown = model.drafts.run.as_ref().is_some_and(|run| run.draft.id == id);
+    let shown = model.run().is_some();
     if !shown || std::mem::take(&mut model.drafts.again) {
         model.drafts.again = false;
         model.drafts.reading = Some(id.clone());
+        model.drafts.bench.reading(&id);
         out.push(Effect::ReadDraft(id));
     }
 }
@@ -121,31 +124,32 @@ fn lay_out_detail(model: &mut Model) {
 
 fn lay_out_run(model: &mut Model) {
     let text = model.layout().text;
-    if model.view != View::Drafts || text.is_empty() {
+    if model.view != View::Drafts || text.is_empty() || model.on_bench() {
         return;
     }
-    let selected = model.selected_draft().map(|d| d.id.clone());
-    let Some(run) = model.drafts.run.as_ref().filter(|run| Some(&run.draft.id) == selected.as_ref()) else {
+    let Some(run) = model.run() else {
         model.run_text.key = None;
         model.run_text.lines.clear();
         return;
     };
-    let progress = model.progress.get(&run.draft.id);
+    let draft = &run.detail.draft;
+    let progress = model.progress.get(&draft.id);
     let key = RunKey {
-        draft: run.draft.id.clone(),
+        draft: draft.id.clone(),
         version: model.drafts.version,
         width: text.width,
         theme: model.theme.shade,
-        second: run.draft.state.is_active().then_some(model.now.0 / SECOND),
+        second: draft.state.is_active().then_some(model.now.0 / SECOND),
         bytes: progress.map_or(0, |p| p.bytes),
     };
     if model.run_text.key.as_ref() != Some(&key) {
-        let lines = screen::run::lines(run, progress, &model.theme, model.now, text.width);
+        let turn_over = model.keymap.key(Action::TurnOver);
+        let lines = screen::run::lines(run, progress, &model.theme, model.now, text.width, turn_over);
         model.run_text.lines = lines;
         model.run_text.key = Some(key);
     }
     let most = pane::most(model.run_text.lines.len(), text.height);
-    let over = run.draft.state.is_over();
+    let over = model.run().is_some_and(|run| run.detail.draft.state.is_over());
     model.drafts.tail &= !over;
     model.drafts.scroll = if model.drafts.tail { most } else { model.drafts.scroll.min(most) };
 }

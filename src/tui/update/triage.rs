@@ -161,8 +161,8 @@ pub(super) fn copied(model: &Model) -> Option<(&'static str, String)> {
         View::Inbox => model.detail().map(|detail| ("the report", as_text(detail))),
         View::Drafts => {
             // The run that was read last may be the one before.
-            let run = model.drafts.run.as_ref().filter(|run| draft.is_some_and(|draft| draft.id == run.draft.id));
-            run.filter(|run| !run.diff.is_empty()).map(|run| ("the diff", run.diff.clone()))
+            let run = model.run().filter(|run| !run.detail.diff.is_empty());
+            run.map(|run| ("the diff", run.detail.diff.clone()))
         }
         View::Servers => model.selected_server().map(|server| ("the server's name", server.name.clone())),
         View::Settings => super::settings::copied(model),

@@ -5,6 +5,7 @@ use super::super::keymap::Binding;
 use super::super::model::{FilterInput, Focus, Model, NoteEditor, Reviewed, View};
 use super::super::settings::SettingsFocus;
 use super::{settings, triage};
+use crate::domain::draft::{TargetKind, Verdict};
 
 /// The word of a key for the footer; `None` where it has none, or would do nothing.
 pub fn hint<'k>(model: &Model, binding: &'k Binding) -> Option<&'k str> {
@@ -30,6 +31,14 @@ fn useful(model: &Model, action: Action) -> bool {
         View::Servers | View::Settings => None,
     };
     match action {
+        Action::TurnOver => draft.is_some(),
+        Action::NextHunk | Action::PreviousHunk | Action::NextFile | Action::PreviousFile => {
+            model.on_bench() && has_files(model)
+        }
+        Action::DropHunk => model.on_bench() && model.drafts.bench.paper.part().is_some(),
+        Action::BaseBranch | Action::ReadyOrDraft => draft.is_some_and(|d| d.target == TargetKind::Github),
+        Action::Publish => draft.is_some_and(|d| d.verdict != Some(Verdict::Failed) && !model.is_leaving(&d.id)),
+        Action::PublishAnyway => draft.is_some_and(|d| d.verdict == Some(Verdict::Failed) && !model.is_leaving(&d.id)),
         Action::Cancel => draft.is_some_and(|d| !d.state.is_over()),
         Action::Redraft => draft.is_some_and(|d| !d.state.is_active()),
         Action::Draft => row.is_some() && draft.is_none(),
@@ -78,9 +87,17 @@ fn useful(model: &Model, action: Action) -> bool {
         | Action::LeaveNote
         | Action::LeaveSetting
         | Action::AddRepository
+        | Action::EditText
+        | Action::AcceptBase
+        | Action::LeaveBase
+        | Action::Discard
         | Action::Yes
         | Action::No => true,
     }
+}
+
+fn has_files(model: &Model) -> bool {
+    model.run().is_some_and(|run| !run.change.files.is_empty())
 }
 
 fn is_to_be_saved(editor: &NoteEditor) -> bool {

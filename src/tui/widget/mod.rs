@@ -1,6 +1,8 @@
-//! Parts of panes that know nothing of reports: wrapped text, ages, one-line fields.
+//! Small things that several panes use: wrapped text, ages, one-line fields, code.
 
 pub mod age;
 pub mod fit;
 pub mod pane;
+pub mod rows;
+pub mod syntax;
 pub mod wrap;

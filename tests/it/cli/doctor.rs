@@ -1,5 +1,8 @@
 //! `doctor`: one line for each thing that has to be right, and what to do where it is not.
 
+use crate::support::fake::anthropic::{Anthropic, DEPRECATED};
+use crate::support::fake::compatible::{Compatible, Dialect};
+use crate::support::fake::openai::Openai;
 use crate::support::git::git;
 use crate::support::program::Home;
 use serde_json::Value;
@@ -97,4 +100,63 @@ fn a_running_owner_is_named() {
     assert!(checks(&found, "owner")[0].1.contains(&format!("process {}", server.pid())), "{found:#}");
     let (state, said, _) = &checks(&found, "address")[0];
     assert!(state == "ok" && said.contains("takes reports there"), "{found:#}");
+}
+
+/// Runs it beside a fake provider.
+fn doctor_with(home: &Home, variables: &[(&str, &str)], code: i32) -> Value {
+    let mut variables = variables.to_vec();
+    variables.push(("FEEDBACK_PORT", "0"));
+    let ran = home.run_with(&["doctor", "--json"], "", &variables);
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(code), ""), "{ran:?}");
+    serde_json::from_str(&ran.stdout).unwrap()
+}
+
+/// A repository that drafts with this, and a setting for it.
+fn repository(home: &Home, drafter: &str, settings: &str) {
+    let repository = home.path().join("repository");
+    assert!(std::process::Command::new("git").args(["init", "-q"]).arg(&repository).status().unwrap().success());
+    let path = repository.to_str().unwrap();
+    home.configure(&format!("[{drafter}]\n{settings}\n[[repository]]\npath = {path:?}\ndrafter = {drafter:?}\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_provider_is_asked_for_the_key_and_the_model() {
+    let key = "CANARYkey~1234";
+    let anthropic = Anthropic::start(key).await;
+    let openai = Openai::start(key).await;
+    let compatible = Compatible::start(None, Dialect::default()).await;
+    let address = |url: &str, model: &str| format!("base_url = {url:?}\nmodel = {model:?}");
+    let with_key: &[(&str, &str)] = &[("ANTHROPIC_API_KEY", key), ("OPENAI_API_KEY", key)];
+    let wrong_key: &[(&str, &str)] = &[("ANTHROPIC_API_KEY", "CANARYother~1"), ("OPENAI_API_KEY", "CANARYother~1")];
+    for (drafter, settings, keys, state, words) in [
+        ("anthropic", address(anthropic.url(), "claude-test-1"), with_key, "ok", "anthropic: claude-test-1"),
+        ("anthropic", address(anthropic.url(), DEPRECATED), with_key, "warn", "stops to answer on 2027-03-01"),
+        ("anthropic", address(anthropic.url(), "claude-test-9"), with_key, "fail", "model = \"claude-test-1\""),
+        ("anthropic", address(anthropic.url(), "claude-test-1"), wrong_key, "fail", "refused the key"),
+        ("openai", address(&openai.url(), "gpt-test-1"), with_key, "ok", "openai: gpt-test-1"),
+        ("openai", address(&openai.url(), "gpt-test-1"), wrong_key, "fail", "refused the key"),
+        ("openai-compatible", address(&compatible.url(), "llama-other"), &[], "ok", "openai-compatible: llama-other"),
+        ("openai-compatible", address(&compatible.url(), "unlisted"), &[], "warn", "llama-other:latest"),
+        ("openai-compatible", address(&compatible.url(), ""), &[], "fail", "no model is configured"),
+    ] {
+        let home = Home::new();
+        repository(&home, drafter, &settings);
+        let found = doctor_with(&home, keys, i32::from(state == "fail"));
+        let models = checks(&found, "model");
+        let [(found_state, said, advice)] = models.as_slice() else { panic!("{drafter}: {found:#}") };
+        assert!(found_state == state && said.contains(words), "{drafter}, {words}: {found_state} {said}");
+        assert!(!said.contains("CANARY") && !advice.contains("CANARY"), "{said} {advice}");
+        let to_do = advice.contains("set `model` under [openai-compatible] in config.toml; there are qwen-test:7b");
+        assert_eq!(to_do, settings.contains("model = \"\""), "{advice}");
+    }
+}
+
+#[test]
+fn without_its_key_a_provider_is_not_asked() {
+    let home = Home::new();
+    repository(&home, "openai", "base_url = \"http://127.0.0.1:9\"");
+    let found = doctor(&home, 0);
+    assert_eq!(checks(&found, "model"), []);
+    let keys = checks(&found, "key");
+    assert!(keys.iter().any(|(state, said, _)| state == "warn" && said == "OPENAI_API_KEY is not set"), "{keys:?}");
 }

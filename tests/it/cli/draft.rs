@@ -10,13 +10,13 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 
 /// A home with one report, and the repository of its server with work in progress in it.
-struct Bench {
-    home: Home,
-    report: String,
+pub(super) struct Bench {
+    pub(super) home: Home,
+    pub(super) report: String,
 }
 
 impl Bench {
-    fn new(agent: &str) -> Self {
+    pub(super) fn new(agent: &str) -> Self {
         let home = Home::new();
         let report = home.record(&[report("a date range for search_costs")]).remove(0);
         let bench = Self { home, report };
@@ -27,6 +27,15 @@ impl Bench {
         bench.git(&["add", "-A"]);
         bench.git(&["commit", "-q", "-m", "first"]);
         bench.agent(agent);
+        bench
+    }
+
+    /// The same where a change waits for a review.
+    pub(super) fn attended(agent: &str) -> Self {
+        let bench = Self::new(agent);
+        let file = bench.home.path().join("config/config.toml");
+        let settings = std::fs::read_to_string(&file).unwrap().replace("confirm = false", "confirm = true");
+        std::fs::write(file, settings).unwrap();
         bench
     }
 
@@ -45,7 +54,7 @@ impl Bench {
         std::fs::write(self.repository().join(path), text).unwrap();
     }
 
-    fn git(&self, arguments: &[&str]) -> String {
+    pub(super) fn git(&self, arguments: &[&str]) -> String {
         let output = Command::new("git")
             .current_dir(self.repository())
             .args(["-c", "user.name=Author", "-c", "user.email=author@example.com", "-c", "commit.gpgsign=false"])
@@ -57,16 +66,16 @@ impl Bench {
         String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
     }
 
-    fn branches(&self) -> Vec<String> {
+    pub(super) fn branches(&self) -> Vec<String> {
         self.git(&["branch", "--format=%(refname:short)"]).lines().map(str::to_owned).collect()
     }
 
-    fn draft(&self, more: &[&str]) -> Ran {
+    pub(super) fn draft(&self, more: &[&str]) -> Ran {
         self.home.run(&[&["draft", &self.report], more].concat())
     }
 }
 
-const EDIT: &str = "cat > /dev/null; sed -i 's/query/query, since=None/' src/server.py; echo '# test' > src/test_server.py; echo I am done";
+pub(super) const EDIT: &str = "cat > /dev/null; sed -i 's/query/query, since=None/' src/server.py; echo '# test' > src/test_server.py; echo I am done";
 
 #[test]
 fn a_draft_is_one_commit_on_a_branch_and_the_authors_checkout_stays_as_it_was() {

@@ -7,6 +7,7 @@ mod doctor;
 mod draft;
 mod faults;
 mod hostile;
+mod publish;
 mod reading;
 mod servers;
 mod settings;

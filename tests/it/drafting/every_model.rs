@@ -1,10 +1,11 @@
 //! What holds for every drafter that asks a model: a whole draft to a real repository, one repair, and every fault in a table. The run ends as failed
 //! with the reason in words, the report stays as it was, and the next draft works.
 
-use crate::support::fake::outcome::{Outcome, Trouble};
+use crate::support::fake::compatible::{Compatible, Dialect};
+use crate::support::fake::outcome::{FakeModel, Outcome, Trouble};
 use crate::support::fake::world::{ANTHROPIC_KEY, COMPATIBLE_KEY, OPENAI_KEY, World, branches};
 use crate::support::git::git;
-use patchwork::config::Config;
+use patchwork::config::{Config, JsonMode};
 use patchwork::domain::draft::{DrafterKind, Stage, Usage};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -169,8 +170,8 @@ fn faults(drafter: DrafterKind) -> Vec<Fault> {
         fault(Outcome::OddStop(half()), &["of_tomorrow"]),
         fault(Outcome::Says(String::new()), &["no text"]),
         judged(
-            vec![Outcome::Says("Hello!".into()), Outcome::Says("Hello again!".into())],
-            &["asking once more", "schema"],
+            ["Hello!", "Hello again!", "Hi."].map(|text| Outcome::Says(text.into())).into(),
+            &["asking again", "schema"],
         ),
         judged(vec![Outcome::Says(nothing)], &["changed nothing", "`since` exists already. Add a note"]),
     ]
@@ -255,7 +256,10 @@ async fn a_model_that_is_not_there_is_answered_with_those_that_are() {
         DrafterKind::Command => {}
     };
     for (drafter, words) in [
-        (DrafterKind::Anthropic, ["`claude-test-I` was not found", "model = \"claude-test-1\"", "claude-other-9."]),
+        (
+            DrafterKind::Anthropic,
+            ["`claude-test-I` was not found", "model = \"claude-test-1\"", "claude-ageing-2 (deprecated)."],
+        ),
         (DrafterKind::Openai, ["`gpt-test-I` was not found", "model = \"gpt-test-1\"", "gpt-other-9."]),
         (
             DrafterKind::OpenaiCompatible,
@@ -287,6 +291,30 @@ async fn cancelling_hangs_up_on_every_model() {
         world.cancel(&draft).await;
         world.model(drafter).script().until_abandoned(1).await;
         world.end_of(&draft).await;
+        world.assert_clean();
+    }
+}
+
+/// A server of one's own that wants no key and keeps no model to a schema; the model thinks aloud and wraps its answer.
+#[tokio::test]
+async fn what_a_server_does_not_enforce_is_taken_as_it_comes() {
+    for json in [JsonMode::Object, JsonMode::None] {
+        let fake = Compatible::start(None, Dialect { json: json.as_str(), ..Dialect::default() }).await;
+        let world = World::with(|config, secrets| {
+            config.draft.drafter = DrafterKind::OpenaiCompatible;
+            config.openai_compatible.base_url = fake.url();
+            config.openai_compatible.json = json;
+            secrets.openai_compatible = None;
+        })
+        .await;
+        let id = world.report(json!({})).await;
+        let Outcome::Says(answer) = good() else { panic!("an answer") };
+        fake.plan(&Outcome::Says(format!("<think>\nA {{date}} range …\n</think>\n\n```json\n{answer}\n```\n")));
+        let (detail, published) = world.publish(&id).await;
+        assert_eq!(git(&world.bare(), &["diff", "--name-only", "main", &published.branch]), "src/ranges.py");
+        // It has counted 123 tokens of a question that is far longer.
+        let told: Vec<&String> = detail.stages.iter().flat_map(|stage| &stage.details).collect();
+        assert!(told.iter().any(|line| line.contains("Only 123 of about") && line.contains("context")), "{told:?}");
         world.assert_clean();
     }
 }

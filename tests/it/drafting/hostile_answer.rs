@@ -33,11 +33,11 @@ fn reachable(world: &World) -> BTreeSet<(PathBuf, Vec<u8>)> {
     found
 }
 
-/// The answer comes twice; the run fails in the check stage with a sentence, and nothing but the engine's own files is different. Gives what the
+/// The answer comes again and again; the run fails in the check stage with a sentence, and nothing but the engine's own files is different. Gives what the
 /// model was told and the reason.
 async fn refused(world: &World, id: &FeedbackId, reply: Reply) -> (String, String) {
     let before = reachable(world);
-    world.anthropic.reply(reply.clone()).reply(reply);
+    world.anthropic.reply(reply.clone()).reply(reply.clone()).reply(reply);
     let (stage, reason) = world.failure(id).await;
     assert_eq!(stage, Stage::Check, "{reason}");
     assert!(reason.ends_with('.') && reason.len() < 2_500, "{reason}");

@@ -118,7 +118,9 @@ async fn what_is_no_plain_text_file_can_not_be_changed_and_the_model_is_told_why
         create("new"),
         create("new/below.py"),
     ]);
-    world.anthropic.reply(Reply::change("Break out", &wrong)).reply(Reply::change("Break out", &wrong));
+    for _ in 0..3 {
+        world.anthropic.reply(Reply::change("Break out", &wrong));
+    }
     let (stage, reason) = world.failure(&id).await;
     assert_eq!(stage, Stage::Check, "{reason}");
     assert!(reason.contains("leak_search_costs.py: it can't be changed: it is a symbolic link"), "{reason}");

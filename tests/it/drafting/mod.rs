@@ -1,5 +1,6 @@
 //! The draft pipeline through its public door, with real git repositories in temporary directories.
 
+mod changes;
 mod command;
 mod control;
 mod every_model;

@@ -141,7 +141,11 @@ async fn answers_that_are_none() {
         ),
         (vec![Reply::ends(HALF, &json!({"stop_reason": "pause_turn"}))], Stage::Model, &["pause_turn"]),
         (vec![Reply::says("")], Stage::Model, &["no text"]),
-        (vec![Reply::says("Hello!"), Reply::says("Hello again!")], Stage::Check, &["asking once more", "schema"]),
+        (
+            vec![Reply::says("Hello!"), Reply::says("Hello again!"), Reply::says("Hi.")],
+            Stage::Check,
+            &["asking again", "schema"],
+        ),
         (vec![Reply::says(&empty)], Stage::Check, &["changed nothing", "`since` exists already. Add a note"]),
     ])
     .await;

@@ -1,4 +1,4 @@
-//! One repair round: what is wrong goes back to the model in words, its second answer counts, and there is no third.
+//! What is wrong with an answer goes back to the model in words, twice at most.
 
 use crate::support::fake::anthropic::{Reply, text_of};
 use crate::support::fake::world::{World, branches};
@@ -55,15 +55,30 @@ async fn the_reason_goes_back_and_the_second_answer_is_used() {
 }
 
 #[tokio::test]
-async fn there_is_no_third_question() {
+async fn a_second_mistake_is_answered_too() {
+    let world = World::open().await;
+    let id = world.report(json!({})).await;
+    world.anthropic.reply(Reply::change("Twice", &edit("src/server.py", "@mcp.tool()")));
+    world.anthropic.reply(Reply::change("Outside", &create("../outside.py")));
+    world.good_reply();
+    let (detail, _) = world.publish(&id).await;
+    let requests = world.anthropic.requests();
+    let turns = requests[2]["messages"].as_array().unwrap();
+    assert_eq!(turns.len(), 5);
+    assert!(text_of(&turns[2]).contains("occurs 2 times") && text_of(&turns[4]).contains("`..` part"));
+    assert_eq!(detail.draft.usage.output_tokens, 3 * 42);
+}
+
+#[tokio::test]
+async fn there_is_no_fourth_question() {
     let world = World::open().await;
     let id = world.report(json!({})).await;
     let bad = || Reply::change("Twice", &edit("src/server.py", "@mcp.tool()"));
-    world.anthropic.reply(bad()).reply(bad());
+    world.anthropic.reply(bad()).reply(bad()).reply(bad());
     world.good_reply();
     let (stage, reason) = world.failure(&id).await;
     assert_eq!((stage, world.anthropic.unasked()), (Stage::Check, 1));
-    assert!(reason.contains("asking once more did not help") && reason.contains("occurs 2 times"), "{reason}");
+    assert!(reason.contains("asking again did not help") && reason.contains("occurs 2 times"), "{reason}");
     assert!(branches(&world.bare()).is_empty() && world.github.pulls().is_empty());
     world.publish(&id).await;
     world.assert_clean();
@@ -73,7 +88,9 @@ async fn there_is_no_third_question() {
 async fn the_answer_that_could_not_be_used_stands_in_the_log() {
     let world = World::open().await;
     let id = world.report(json!({})).await;
-    world.anthropic.reply(Reply::says("I would rather not \u{1b}[2J")).reply(Reply::says("Still not."));
+    for answer in ["I would rather not \u{1b}[2J", "Still not.", "No."] {
+        world.anthropic.reply(Reply::says(answer));
+    }
     let detail = world.draft(&id).await;
     assert!(detail.log.contains("I would rather not") && detail.log.contains("Still not."), "{}", detail.log);
 }

@@ -6,9 +6,10 @@ use crate::support::fake::github::CREATE;
 use crate::support::fake::world::{World, branches, engine, owner, published};
 use crate::support::git::git;
 use crate::support::me;
+use patchwork::domain::change::RepoPath;
 use patchwork::domain::draft::{DraftState, Stage};
 use patchwork::domain::id::{DraftId, FeedbackId};
-use patchwork::domain::review::Choices;
+use patchwork::domain::review::{Choices, Dropped};
 use patchwork::engine::new_command_id;
 use patchwork::protocol::read::DraftDetail;
 use patchwork::protocol::{Command, Made, RefusalKind};
@@ -151,4 +152,68 @@ async fn without_confirm_nothing_waits() {
     ));
     let draft = start(&world, &id, false).await.unwrap();
     published(&settled(&world, &draft).await);
+}
+
+/// Two hunks of one file, a file that is new, and one that moves.
+fn in_parts() -> Reply {
+    Reply::change(
+        "In parts",
+        &json!([
+            {"path": "src/server.py", "action": "edit", "new_path": null, "content": null, "edits": [
+                {"search": "from mcp.server import MCPServer", "replace": "from mcp.server import MCPServer, Context"},
+                {"search": "    return []\n", "replace": "    return [0]\n"},
+            ]},
+            {"path": "src/new.py", "action": "create", "new_path": null, "content": "x = 1\n", "edits": []},
+            {"path": "src/old_costs.py", "action": "rename", "new_path": "src/costs.py", "content": null, "edits": []},
+        ]),
+    )
+}
+
+#[tokio::test]
+async fn what_was_dropped_is_not_published_and_the_pull_request_says_so() {
+    let world = World::open().await;
+    for (dropped, changed) in [
+        (&[("src/server.py", 0)][..], "R100\tsrc/old_costs.py\tsrc/costs.py\nA\tsrc/new.py\nM\tsrc/server.py"),
+        (&[("src/server.py", 0), ("src/server.py", 1), ("src/new.py", 0)], "R100\tsrc/old_costs.py\tsrc/costs.py"),
+        (&[("src/costs.py", 0), ("src/new.py", 0)], "M\tsrc/server.py"),
+    ] {
+        let id = world.report(json!({})).await;
+        world.anthropic.reply(in_parts());
+        let draft = start(&world, &id, true).await.unwrap();
+        settled(&world, &draft).await;
+        let parts = dropped.iter().map(|(path, hunk)| Dropped { path: RepoPath::parse(*path).unwrap(), hunk: *hunk });
+        let choices = Choices { dropped: parts.collect(), ..Choices::default() };
+        submit(&world, Command::EditReview { draft: draft.clone(), choices: Box::new(choices) }).await.unwrap();
+        submit(&world, publish(&draft)).await.unwrap();
+        let published = published(&settled(&world, &draft).await);
+        let stat = git(&world.bare(), &["diff", "--name-status", "--find-renames", "main", &published.branch]);
+        assert_eq!(stat, changed);
+        let server = git(&world.bare(), &["diff", "main", &published.branch, "--", "src/server.py"]);
+        assert!(!dropped.contains(&("src/server.py", 0)) || !server.contains("Context"), "{server}");
+        assert_eq!(changed.contains("server.py"), server.contains("+    return [0]"), "{server}");
+        let pull = world.github.pulls().pop().unwrap();
+        let body = pull["body"].as_str().unwrap().to_owned();
+        let words = format!("{} part", dropped.len());
+        assert!(body.contains(&words) && body.contains("taken out in the review"), "{body}");
+    }
+    world.assert_clean();
+}
+
+#[tokio::test]
+async fn a_review_that_can_not_be_followed_goes_back_to_waiting_with_the_reason() {
+    let world = World::open().await;
+    let id = world.report(json!({})).await;
+    let draft = waiting(&world, &id).await;
+    for (path, hunk, words) in [("src/none.py", 0, "no part 1 of src/none.py"), ("src/ranges.py", 0, "every part")] {
+        let dropped = vec![Dropped { path: RepoPath::parse(path).unwrap(), hunk }];
+        let choices = Choices { dropped, ..Choices::default() };
+        submit(&world, Command::EditReview { draft: draft.clone(), choices: Box::new(choices) }).await.unwrap();
+        submit(&world, publish(&draft)).await.unwrap();
+        let DraftState::Waiting { trouble } = settled(&world, &draft).await.draft.state else { panic!("it is lost") };
+        assert!(trouble.contains(words), "{trouble}");
+    }
+    submit(&world, Command::EditReview { draft: draft.clone(), choices: Box::default() }).await.unwrap();
+    submit(&world, publish(&draft)).await.unwrap();
+    published(&settled(&world, &draft).await);
+    world.assert_clean();
 }

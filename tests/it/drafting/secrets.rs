@@ -6,8 +6,11 @@ use crate::support::fake::anthropic::Reply;
 use crate::support::fake::anthropic_stream::Piece;
 use crate::support::fake::git_server::{PUSH, REFS};
 use crate::support::fake::github::{CREATE, REPOSITORY};
-use crate::support::fake::world::{ANTHROPIC_KEY, GITHUB_TOKEN, World};
+use crate::support::fake::outcome::{Outcome, Trouble};
+use crate::support::fake::world::{ANTHROPIC_KEY, COMPATIBLE_KEY, GITHUB_TOKEN, OPENAI_KEY, World};
 use crate::support::git::git;
+use patchwork::domain::draft::{DraftState, DrafterKind};
+use patchwork::domain::id::FeedbackId;
 use serde_json::json;
 use std::io::Write;
 use std::path::Path;
@@ -18,7 +21,19 @@ use tracing_subscriber::fmt::MakeWriter;
 fn spellings() -> Vec<String> {
     let basic = crate::support::fake::git_server::base64(format!("x-access-token:{GITHUB_TOKEN}").as_bytes());
     // A part is as bad as the whole.
-    [ANTHROPIC_KEY, GITHUB_TOKEN, &basic, "CANARYanthropic", "CANARYgithub"].map(str::to_owned).to_vec()
+    [
+        ANTHROPIC_KEY,
+        OPENAI_KEY,
+        COMPATIBLE_KEY,
+        GITHUB_TOKEN,
+        &basic,
+        "CANARYanthropic",
+        "CANARYopenai",
+        "CANARYcompatible",
+        "CANARYgithub",
+    ]
+    .map(str::to_owned)
+    .to_vec()
 }
 
 fn assert_no_key(text: &[u8], place: &str) {
@@ -67,6 +82,32 @@ impl MakeWriter<'_> for Logged {
     type Writer = Self;
     fn make_writer(&self) -> Self {
         self.clone()
+    }
+}
+
+/// The other two models send their keys back, too.
+async fn echoes_of_the_other_models(world: &World, id: &FeedbackId) {
+    for (drafter, key) in [(DrafterKind::Openai, OPENAI_KEY), (DrafterKind::OpenaiCompatible, COMPATIBLE_KEY)] {
+        let echo = format!("invalid key {key}");
+        let half = || "{".to_owned();
+        for outcome in [
+            Outcome::Error(Trouble::BadKey, echo.clone()),
+            Outcome::Error(Trouble::BadRequest, format!("{}{echo}", "x".repeat(1_490))),
+            Outcome::ErrorInside(half(), Trouble::Server, echo.clone()),
+            Outcome::Refuses(echo.clone()),
+            Outcome::Ends(half()),
+        ] {
+            world.model(drafter).plan(&outcome);
+            let DraftState::Failed { reason, .. } = world.draft_by(drafter, id).await.draft.state else { panic!() };
+            assert_no_key(reason.as_bytes(), "a reason");
+        }
+        world.model(drafter).plan(&Outcome::Later(Trouble::Rate, 1, echo));
+        let files = json!([{"path": "src/ranges.py", "action": "create", "content": "RANGE = 1\n", "edits": []}]);
+        world.model(drafter).plan(&Outcome::change("Add a date range", &files));
+        let run = world.draft_by(drafter, id).await;
+        assert_eq!(run.draft.state.word(), "published");
+        assert_no_key(json!(run).to_string().as_bytes(), "the run");
+        assert_no_key(json!(world.model(drafter).script().requests()).to_string().as_bytes(), "the request");
     }
 }
 
@@ -128,6 +169,7 @@ async fn no_key_is_kept_shown_or_passed_on() {
     for reason in reasons {
         assert_no_key(reason.as_bytes(), "a reason");
     }
+    echoes_of_the_other_models(&world, &id).await;
     world.anthropic.reply(Reply::error(529, "overloaded_error", &echo));
     world.good_reply();
     let (detail, _) = world.publish(&id).await;

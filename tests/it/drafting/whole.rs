@@ -51,7 +51,7 @@ async fn a_report_becomes_one_commit_and_a_draft_pull_request() {
         "Use ISO dates.",
         "`src/ranges.py`",
         "(deleted)",
-        "no protected file is touched",
+        "no file is touched that drafts may not change",
         &git(&bare, &["rev-parse", "main"])[..10],
         id.as_str(),
     ] {

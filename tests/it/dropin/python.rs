@@ -5,7 +5,7 @@ use super::matrix::{Http, Row, rows};
 use crate::support::python::{self, fixture};
 use crate::support::servers::Language::Python;
 use crate::support::toolchain::in_company;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::process::Stdio;
 
 const SESSIONS: Http = Http { modern: false, sessions: true };
@@ -86,15 +86,30 @@ rows! {
     },
 }
 
+/// What a script with the drop-in of this directory prints.
+fn said(script: &str, test: &str) -> Option<Value> {
+    let python = python::Python::with("mcp2", test)?;
+    let _company = in_company();
+    let output = python.command().arg(fixture(script)).stdin(Stdio::null()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Some(serde_json::from_slice(&output.stdout).unwrap())
+}
+
 #[test]
 fn under_trio_other_tasks_go_on_while_a_report_waits() {
     let test = "dropin::python::under_trio_other_tasks_go_on_while_a_report_waits";
-    let Some(python) = python::Python::with("mcp2", test) else { return };
-    let _company = in_company();
-    let output = python.command().arg(fixture("under_trio.py")).stdin(Stdio::null()).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let Some(said) = said("under_trio.py", test) else { return };
     assert_eq!(said["answer"], assets()["answers"]["queued"]);
     // It is due every hundredth of a second, for more than one; a loop that waits gets to it once at most.
     assert!(said["ticks"].as_u64().unwrap() > 5, "{said}");
+}
+
+#[test]
+fn an_unknown_sdk_a_fork_and_a_lack_of_threads_are_survived() {
+    let test = "dropin::python::an_unknown_sdk_a_fork_and_a_lack_of_threads_are_survived";
+    let Some(said) = said("odd_ways.py", test) else { return };
+    let moved = said["moved"].as_str().unwrap();
+    assert!(moved.contains("does not know mcp 2.3.0") && moved.contains("send_feedback"), "{moved}");
+    assert_eq!(said["forked"], json!(["of the child", "of the parent"]), "each once");
+    assert_eq!(said["threadless"], assets()["answers"]["queued"]);
 }

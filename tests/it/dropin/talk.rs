@@ -71,7 +71,7 @@ impl Conversation {
         Self { child, stdin, complaints, said: serde_json::from_str(&line).unwrap() }
     }
 
-    /// Whether the call was answered with this text of the assets, in time and not as an error.
+    /// Whether the call was answered with this text of the assets, and not as an error. How soon is the conformance script's business.
     #[track_caller]
     pub fn assert_answered(&self, kind: &str) {
         self.assert_said(assets()["answers"][kind].as_str().unwrap());
@@ -88,8 +88,6 @@ impl Conversation {
         let call = &self.said["calls"][0];
         assert_eq!(call["text"], text, "{call}");
         assert_eq!(call["is_error"], false);
-        let seconds = call["seconds"].as_f64().unwrap();
-        assert!(seconds < 2.0, "the agent waited {seconds} s");
     }
 
     /// Hangs up; what client and server wrote to standard error.

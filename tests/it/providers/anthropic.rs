@@ -1,7 +1,7 @@
 //! The Messages API: bytes cut anywhere, silence, redirects, the list of models.
 
 use super::{KEY, PATIENT, Stranger, http};
-use crate::support::fake::anthropic::{Anthropic as Fake, MODELS, Reply};
+use crate::support::fake::anthropic::{Anthropic as Fake, DEPRECATED, MODELS, RETIRED, Reply};
 use crate::support::fake::anthropic_stream::Piece;
 use patchwork::config::AnthropicConfig;
 use patchwork::domain::draft::Usage;
@@ -115,10 +115,23 @@ async fn the_models_on_offer_are_listed() {
     let fake = Fake::start(KEY).await;
     let models = client(http(PATIENT).0, fake.url(), KEY).models().await.unwrap();
     let ids: Vec<&str> = models.iter().map(|m| m.id.as_str()).collect();
-    assert_eq!(ids, MODELS);
-    assert_eq!(models[0].max_output_tokens, Some(128_000));
+    assert_eq!(ids, [&MODELS[..], &[DEPRECATED, RETIRED]].concat());
+    assert_eq!((models[0].max_output_tokens, models[0].warning()), (Some(128_000), None));
     let error = client(http(PATIENT).0, fake.url(), "another").models().await.unwrap_err();
     assert!(matches!(error, ProviderError::Auth { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_model_that_is_about_to_go_is_told_from_one_that_is_gone() {
+    let fake = Fake::start(KEY).await;
+    let named = |model: &str| {
+        let config = AnthropicConfig { base_url: fake.url().into(), model: model.into(), ..AnthropicConfig::default() };
+        Anthropic::new(http(PATIENT).0, &config, KEY.to_owned().into())
+    };
+    let warning = named(DEPRECATED).check().await.unwrap().warning().unwrap();
+    assert_eq!(warning, "it is deprecated since 2026-10-01 and stops to answer on 2027-03-01");
+    let gone = named(RETIRED).check().await.unwrap_err().to_string();
+    assert!(gone.contains(RETIRED) && gone.contains(MODELS[0]) && gone.matches(RETIRED).count() == 1, "{gone}");
 }
 
 #[tokio::test]

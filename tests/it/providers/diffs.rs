@@ -1,10 +1,9 @@
 //! The diff that git writes of a work tree is one that `domain::diff` reads, whatever the files and the user's own settings are like.
 
 use crate::support::git::git;
-use patchwork::domain::change::RepoPath;
+use patchwork::domain::change::{NewFile, Plan, RepoPath};
 use patchwork::domain::diff::{Counts, Diff, FileDiff, What};
 use patchwork::providers::{GitCache, Remote};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 /// Name, text before, text after; `None`: it is not there.
@@ -64,12 +63,14 @@ async fn what_git_writes_can_be_read_and_applied() {
     git(&repo, &["add", "--all"]);
     git(&repo, &["commit", "--quiet", "-m", "Before"]);
     let tree = GitCache::new(dir.path().join("cache")).checkout(&Remote::Path(repo), None, "w").await.unwrap();
-    for (name, _, after) in CASES {
-        write(tree.root(), name, *after);
-    }
-    std::fs::set_permissions(tree.root().join("run.sh"), PermissionsExt::from_mode(0o755)).unwrap();
+    let new = |content: &str, executable| NewFile { content: content.into(), executable, from: None };
+    let mut plan: Plan = CASES
+        .iter()
+        .map(|(name, _, after)| (RepoPath::parse(*name).unwrap(), after.map(|text| new(text, None))))
+        .collect();
+    plan.insert(RepoPath::parse("run.sh").unwrap(), Some(new("#!/bin/sh\n", Some(true))));
 
-    let text = tree.diff().await.unwrap();
+    let text = tree.diff(&plan).await.unwrap();
     let diff = Diff::parse(&text).unwrap_or_else(|e| panic!("{e}:\n{text}"));
     assert_eq!(
         diff.files.len(),

@@ -64,7 +64,7 @@ fn commit(clone: &Path, name: &str, text: &str) {
 }
 
 fn plan(path: &str, text: &str) -> Plan {
-    Plan::from([(RepoPath::parse(path).unwrap(), Some(text.to_owned()))])
+    Plan::from([(RepoPath::parse(path).unwrap(), Some(text.to_owned().into()))])
 }
 
 const ME: (&str, &str) = ("Me", "me@example.com");
@@ -74,8 +74,7 @@ async fn a_change_is_committed_pushed_and_recognised_when_pushed_again() {
     let hosted = Hosted::start().await;
     let tree = hosted.checkout("w1").await;
     assert_eq!((tree.base_branch(), tree.files().await.unwrap().len()), ("main", 1));
-    tree.apply(&plan("b.txt", "new\n")).await.unwrap();
-    let commit = tree.commit("patchwork/b", "Add b", ME).await.unwrap();
+    let commit = tree.commit(&plan("b.txt", "new\n"), "patchwork/b", "Add b", ME, None).await.unwrap();
     tree.push("patchwork/b").await.unwrap();
     tree.push("patchwork/b").await.unwrap();
     assert_eq!(git(&hosted.bare(), &["rev-parse", "patchwork/b"]), commit);
@@ -146,11 +145,12 @@ async fn two_runs_at_once_share_a_mirror_and_nothing_else() {
     assert_ne!(one.root(), two.root());
     one.apply(&plan("b.txt", "one\n")).await.unwrap();
     assert!(!two.root().join("b.txt").exists());
-    two.apply(&plan("c.txt", "two\n")).await.unwrap();
-    assert!(one.diff().await.unwrap().contains("+one") && !one.diff().await.unwrap().contains("+two"));
-    for (tree, branch) in [(&one, "patchwork/one"), (&two, "patchwork/two")] {
-        tree.commit(branch, "x", ME).await.unwrap();
-        tree.push(branch).await.unwrap();
+    let diff = one.diff(&plan("b.txt", "one\n")).await.unwrap();
+    assert!(diff.contains("+one") && diff.matches("diff --git").count() == 1, "{diff}");
+    for (tree, name) in [(&one, "one"), (&two, "two")] {
+        let branch = format!("patchwork/{name}");
+        tree.commit(&plan("b.txt", name), &branch, "x", ME, None).await.unwrap();
+        tree.push(&branch).await.unwrap();
     }
     let branches = git(&hosted.bare(), &["for-each-ref", "--format=%(refname:short)", "refs/heads"]);
     assert_eq!(branches, "main\npatchwork/one\npatchwork/two");
@@ -208,8 +208,7 @@ async fn a_repository_with_longer_ids_works_too() {
     git(&repo, &["init", "--quiet", "--object-format=sha256"]);
     commit_here(&repo);
     let tree = GitCache::new(dir.path().join("cache")).checkout(&Remote::Path(repo.clone()), None, "w1").await.unwrap();
-    tree.apply(&plan("b.txt", "new\n")).await.unwrap();
-    let commit = tree.commit("patchwork/b", "Add b", ME).await.unwrap();
+    let commit = tree.commit(&plan("b.txt", "new\n"), "patchwork/b", "Add b", ME, None).await.unwrap();
     tree.push("patchwork/b").await.unwrap();
     assert_eq!((commit.len(), git(&repo, &["rev-parse", "patchwork/b"])), (64, commit.clone()));
 }
@@ -221,10 +220,51 @@ async fn names_of_branches_and_work_trees_can_not_be_anything() {
         assert!(hosted.cache.checkout(&hosted.remote(), None, id).await.is_err(), "{id:?}");
     }
     let tree = hosted.checkout("w1").await;
-    tree.apply(&plan("b.txt", "new\n")).await.unwrap();
     for branch in ["", "HEAD", "-x", "a..b", "a b", "a~1", "a.lock", "refs/heads/../x", "a\nb", "@{u}"] {
-        assert!(tree.commit(branch, "x", ME).await.is_err(), "{branch:?}");
+        assert!(tree.commit(&plan("b.txt", "new\n"), branch, "x", ME, None).await.is_err(), "{branch:?}");
         assert!(tree.push(branch).await.is_err(), "{branch:?}");
     }
     assert_eq!(hosted.server.pushes(), 0);
+}
+
+/// What a command may do to the work tree it was let into, and to the repository behind it.
+const HAVOC: &str = "echo changed > a.txt; echo new > new.txt; mkdir -p deep/dir; echo x > deep/dir/x; chmod +x a.txt; ln -s /etc/passwd link
+    echo ignored > .gitignore; echo i > ignored; git init -q inner; echo y > inner/y
+    git -c user.name=a -c user.email=a@b add -A; git -c user.name=a -c user.email=a@b commit -qm 'Mine'
+    git update-index --assume-unchanged a.txt; git update-index --skip-worktree new.txt
+    git config core.bare false; git config core.worktree /tmp; git config filter.evil.clean 'false'; git config core.hooksPath hooks
+    echo '* filter=evil text eol=crlf' > \"$(git rev-parse --git-common-dir)/info/attributes\"
+    mkdir closed; touch closed/x; chmod 0 closed";
+
+#[tokio::test]
+async fn a_work_tree_is_put_back_exactly_and_the_commit_is_the_plan_and_nothing_else() {
+    for more in [
+        "",
+        "rm -rf \"$(git rev-parse --absolute-git-dir)\"",
+        "rm .git",
+        "rm -rf .git a.txt; ln -s /etc a.txt; mkdir .git",
+    ] {
+        let hosted = Hosted::start().await;
+        let tree = hosted.checkout("w1").await;
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", &format!("{HAVOC}; {more}")]).current_dir(tree.root());
+        let ran = shell.env("GIT_CONFIG_GLOBAL", "/dev/null").output().unwrap();
+        assert!(tree.root().join("deep/dir/x").exists(), "{ran:?}");
+        let commit = tree.commit(&plan("b.txt", "new\r\n"), "patchwork/b", "Add b", ME, None).await.unwrap();
+        tree.push("patchwork/b").await.unwrap();
+        let stat = git(&hosted.bare(), &["diff", "--name-status", "main", &commit]);
+        assert_eq!(stat, "A\tb.txt", "{more}");
+        assert_eq!(git(&hosted.bare(), &["rev-list", "--count", &format!("main..{commit}")]), "1");
+
+        tree.reset().await.unwrap();
+        let mut names: Vec<_> = std::fs::read_dir(tree.root()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, [".git", "a.txt"], "{more}");
+        assert_eq!(std::fs::read_to_string(tree.root().join("a.txt")).unwrap(), "one\n", "{more}");
+        assert_eq!(tree.changed().await.unwrap(), [], "{more}");
+        tree.apply(&plan("c.txt", "new\n")).await.unwrap();
+        assert_eq!(tree.changed().await.unwrap().len(), 1, "{more}");
+        tree.remove().await.unwrap();
+        hosted.checkout("w2").await.remove().await.unwrap();
+    }
 }

@@ -1,9 +1,11 @@
 //! The providers through their own doors, against strict fakes on this machine.
 
 mod anthropic;
+mod compatible;
 mod diffs;
 mod git;
 mod github;
+mod openai;
 mod strictness;
 
 use crate::support::fake::world::Waits;

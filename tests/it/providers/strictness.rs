@@ -2,10 +2,13 @@
 
 use super::{KEY, PATIENT, http};
 use crate::support::fake::anthropic::{Anthropic as Fake, Reply};
-use crate::support::fake::{anthropic_strict, github_strict};
+use crate::support::fake::compatible::{Compatible as FakeCompatible, Dialect};
+use crate::support::fake::openai::Openai as FakeOpenai;
+use crate::support::fake::outcome::{FakeModel, Outcome};
+use crate::support::fake::{anthropic_strict, compatible_strict, github_strict, openai_strict};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
-use patchwork::config::AnthropicConfig;
-use patchwork::providers::{Anthropic, Block, Message, Prompt, Role};
+use patchwork::config::{AnthropicConfig, CompatibleConfig, OpenaiConfig};
+use patchwork::providers::{Anthropic, Block, Compatible, Message, Openai, Prompt, Role};
 use serde_json::{Value, json};
 
 /// A request that the real client makes.
@@ -74,6 +77,89 @@ async fn the_fake_model_takes_the_real_request_and_no_worse_one() {
     }
 }
 
+/// A whole request of each of the other two kinds, as the real client makes it.
+async fn other_requests() -> (Value, Value) {
+    let schema = json!({"type": "object", "additionalProperties": false, "required": ["a"],
+        "properties": {"a": {"type": "array", "items": {"type": "string", "enum": ["x"]}}}});
+    let says = |role, text: &str| Message { role, blocks: vec![Block { text: text.into(), cache: false }] };
+    let prompt = Prompt {
+        system: vec![Block { text: "s".into(), cache: true }],
+        messages: vec![says(Role::User, "u"), says(Role::Assistant, "a"), says(Role::User, "u")],
+        schema,
+        max_output_tokens: 20,
+    };
+    let openai = FakeOpenai::start(KEY).await;
+    openai.plan(&Outcome::Says("{}".into()));
+    let config = OpenaiConfig { base_url: openai.url(), model: "gpt-test-1".into(), ..OpenaiConfig::default() };
+    let client = Openai::new(http(PATIENT).0, &config, KEY.to_owned().into());
+    client.complete(&prompt, &mut |_| {}, &|_, _| {}).await.unwrap();
+    let compatible = FakeCompatible::start(None, Dialect::default()).await;
+    compatible.plan(&Outcome::Says("{}".into()));
+    let (base_url, model) = (compatible.url(), "qwen-test:7b".into());
+    let config = CompatibleConfig { base_url, model, ..CompatibleConfig::default() };
+    let client = Compatible::new(http(PATIENT).0, &config, None);
+    client.complete(&prompt, &mut |_| {}, &|_, _| {}).await.unwrap();
+    (openai.requests().remove(0), compatible.requests().remove(0))
+}
+
+type BodyCheck = fn(&Value) -> Result<(), String>;
+
+#[tokio::test]
+async fn the_other_fake_models_take_the_real_request_and_no_worse_one() {
+    let (openai, compatible) = other_requests().await;
+    let checks: [(&Value, BodyCheck); 2] =
+        [(&openai, openai_strict::request), (&compatible, |body| compatible_strict::request(body, Dialect::default()))];
+    let worse: [&[(&str, &str, Value)]; 2] = [
+        &[
+            ("", "store", json!(true)),
+            ("", "stream", json!(false)),
+            ("", "temperature", json!(1.0)),
+            ("", "max_tokens", json!(9)),
+            ("", "max_output_tokens", json!(1)),
+            ("", "messages", json!([])),
+            ("", "instructions", json!("")),
+            ("", "prompt_cache_key", json!("x".repeat(65))),
+            ("", "response_format", openai["text"]["format"].clone()),
+            ("/text", "format", json!({"type": "json_schema", "json_schema": openai["text"]["format"]})),
+            ("/text/format", "strict", json!(false)),
+            ("/text/format", "name", json!("two words")),
+            ("/text/format/schema", "additionalProperties", json!(true)),
+            ("/text/format/schema", "required", json!([])),
+            ("/text/format/schema", "anyOf", json!([])),
+            ("/text/format/schema/properties/a", "maxItems", json!(3)),
+            ("/input/0", "role", json!("system")),
+            ("/input/0", "content", json!([{"type": "text", "text": "x"}])),
+        ],
+        &[
+            ("", "stream", json!(false)),
+            ("", "stream_options", json!({})),
+            ("", "max_completion_tokens", json!(9)),
+            ("", "store", json!(false)),
+            ("", "text", json!({})),
+            ("", "response_format", compatible["response_format"]["json_schema"].clone()),
+            ("/response_format", "name", json!("draft")),
+            ("/response_format", "type", json!("json_object")),
+            ("/response_format/json_schema/schema", "required", json!([])),
+            ("/messages/0", "role", json!("developer")),
+            ("/messages/1", "content", json!([])),
+            ("/messages/1", "cache_control", json!({})),
+        ],
+    ];
+    for ((good, check), worse) in checks.into_iter().zip(worse) {
+        assert_eq!(check(good), Ok(()));
+        for (pointer, key, value) in worse {
+            let mut bad = good.clone();
+            bad.pointer_mut(pointer).unwrap()[key] = value.clone();
+            assert!(check(&bad).is_err(), "{pointer}/{key}: {bad}");
+        }
+        for field in good.as_object().unwrap().keys() {
+            let mut bad = good.clone();
+            bad.as_object_mut().unwrap().remove(field);
+            assert!(check(&bad).is_err(), "without {field}");
+        }
+    }
+}
+
 fn without(headers: &HeaderMap, name: &str) -> HeaderMap {
     let mut fewer = headers.clone();
     fewer.remove(name).unwrap();
@@ -101,8 +187,20 @@ fn each_header_is_asked_for() {
         ("user-agent", "patchwork/1"),
         ("content-type", "application/json"),
     ]);
-    let both: [(&HeaderMap, Check); 2] = [(&anthropic, anthropic_strict::headers), (&github, github_strict::headers)];
-    for (all, check) in both {
+    let openai =
+        headers(&[("authorization", "Bearer k"), ("user-agent", "patchwork/1"), ("content-type", "application/json")]);
+    let mut two_keys = openai.clone();
+    two_keys.insert("x-api-key", HeaderValue::from_static("k"));
+    assert!(openai_strict::headers(&Method::POST, &two_keys).is_err());
+    assert!(compatible_strict::headers(&Method::POST, &two_keys).is_err());
+    let compatible = headers(&[("user-agent", "patchwork/1"), ("content-type", "application/json")]);
+    let checks: [(&HeaderMap, Check); 4] = [
+        (&anthropic, anthropic_strict::headers),
+        (&openai, openai_strict::headers),
+        (&compatible, compatible_strict::headers),
+        (&github, github_strict::headers),
+    ];
+    for (all, check) in checks {
         assert_eq!(check(&Method::POST, all), Ok(()));
         for name in all.keys() {
             assert!(check(&Method::POST, &without(all, name.as_str())).is_err(), "{name}");

@@ -3,6 +3,7 @@
 mod keys;
 mod life;
 mod looks;
+mod review;
 mod work;
 
 use crate::support::program::Home;

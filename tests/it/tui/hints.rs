@@ -1,5 +1,6 @@
 //! The last line of the screen: every hint does what it says, every sentence is there for one key, and the help ends where it ends.
 
+use super::review;
 use super::screens::{drafts, inbox};
 use super::settings::settings;
 use crate::support::desk::{Desk, Sitting};
@@ -44,6 +45,9 @@ fn situations() -> Vec<(&'static str, Sitting)> {
         ("settings, a value", at(settings(w, h), "5 j j")),
         ("settings, beside the list", at(settings(w, h), "5 l")),
         ("settings, typing", at(settings(w, h), "5 j j enter")),
+        ("review", at(review::bench(w, h), "n")),
+        ("review, verify failed", review::failed(w, h)),
+        ("review, its base branch", at(review::bench(w, h), "b")),
         ("help", at(inbox(w, h), "?")),
         ("question", at(drafts(w, h), "q")),
     ]

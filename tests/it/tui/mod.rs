@@ -3,6 +3,7 @@
 mod convergence;
 mod hints;
 mod history;
+mod review;
 mod screens;
 mod servers;
 mod sessions;

@@ -17,6 +17,10 @@ use std::sync::Arc;
 /// What the fake calls the models it knows.
 pub const MODELS: [&str; 3] = ["claude-test-1", "claude-test-mini", "claude-other-9"];
 
+/// Models on its list that nobody should begin with any more.
+pub const DEPRECATED: &str = "claude-ageing-2";
+pub const RETIRED: &str = "claude-bygone-1";
+
 /// Answers as the Messages API words them.
 impl Reply {
     /// A complete answer.
@@ -125,8 +129,10 @@ async fn handle(State(fake): State<Arc<Inner>>, request: Request) -> Response {
 
 fn models(query: &str, fake: &Inner) -> Response {
     fake.script.complaints.unless(query == "limit=1000", || format!("the models are asked for with `{query}`"));
-    let model = |id: &&str| json!({"type": "model", "id": id, "display_name": id, "created_at": "2026-01-01T00:00:00Z", "lifecycle": "active", "max_tokens": 128_000});
-    let data: Vec<Value> = MODELS.iter().map(model).collect();
+    let model = |id: &str, lifecycle: &str, retires_at: Option<&str>| json!({"type": "model", "id": id, "display_name": id, "created_at": "2026-01-01T00:00:00Z", "lifecycle": lifecycle, "deprecated_at": retires_at.map(|_| "2026-10-01T00:00:00Z"), "retires_at": retires_at, "max_tokens": 128_000});
+    let mut data: Vec<Value> = MODELS.iter().map(|id| model(id, "active", None)).collect();
+    data.push(model(DEPRECATED, "deprecated", Some("2027-03-01T00:00:00Z")));
+    data.push(model(RETIRED, "retired", Some("2026-11-01T00:00:00Z")));
     let body = json!({"data": data, "has_more": false, "first_id": MODELS[0], "last_id": MODELS[2]});
     answer(200, &[("content-type", "application/json".into())], body.to_string())
 }

@@ -173,6 +173,12 @@ impl World {
         start(&self.engine, id, force).await
     }
 
+    /// A run by this drafter, whatever the settings say, to its end.
+    pub async fn draft_by(&self, drafter: DrafterKind, id: &FeedbackId) -> DraftDetail {
+        let draft = start_by(&self.engine, id, true, Some(drafter)).await.unwrap();
+        self.end_of(&draft).await
+    }
+
     pub async fn cancel(&self, draft: &DraftId) {
         let command = Command::CancelDraft { draft: draft.clone() };
         self.engine.submit(new_command_id(), me(), command).await.unwrap();
@@ -269,7 +275,16 @@ pub async fn engine(dir: &Path, config: &Config, secrets: &Secrets, waits: &Wait
 }
 
 pub async fn start(engine: &Engine, id: &FeedbackId, force: bool) -> Result<DraftId, Refusal> {
-    let command = Command::StartDraft { feedback: id.clone(), force, drafter: None, target: None, unattended: true };
+    start_by(engine, id, force, None).await
+}
+
+async fn start_by(
+    engine: &Engine,
+    id: &FeedbackId,
+    force: bool,
+    drafter: Option<DrafterKind>,
+) -> Result<DraftId, Refusal> {
+    let command = Command::StartDraft { feedback: id.clone(), force, drafter, target: None, unattended: true };
     match engine.submit(new_command_id(), me(), command).await?.made {
         Made::Draft(draft) => Ok(draft),
         other => panic!("a draft makes a draft, not {other:?}"),

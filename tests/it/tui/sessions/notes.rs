@@ -5,7 +5,7 @@ use crate::support::desk::{Desk, Sitting};
 use crate::support::scene::Scene;
 use patchwork::domain::id::FeedbackId;
 use patchwork::protocol::{EventKind, Refusal, RefusalKind};
-use patchwork::tui::message::{Answer, Effect, Msg};
+use patchwork::tui::message::{Answer, Effect, Msg, Subject};
 use patchwork::tui::model::Ingest;
 use serde_json::json;
 
@@ -76,14 +76,21 @@ async fn a_note_from_the_users_editor_is_saved_at_once() {
     s.type_text("begun here").await;
     s.keys("esc N").await;
     let a = FeedbackId::trusted("a");
-    let [Effect::Edit { feedback, text, .. }] = &s.outside[..] else { panic!("{:?}", s.outside) };
+    let [Effect::Edit { subject: Subject::Note(feedback), text, .. }] = &s.outside[..] else {
+        panic!("{:?}", s.outside)
+    };
     assert_eq!((feedback, text.as_str()), (&a, "begun here"));
-    s.send(Msg::Answer(Answer::Edited { feedback: a.clone(), result: Ok("begun here, ended there".into()) })).await;
+    s.send(Msg::Answer(Answer::Edited {
+        subject: Subject::Note(a.clone()),
+        result: Ok("begun here, ended there".into()),
+    }))
+    .await;
     let notes = s.test.engine.feedback(&a).await.unwrap().notes;
     assert_eq!(notes[0].content, "begun here, ended there");
     assert!(s.kept.is_empty());
-    s.send(Msg::Answer(Answer::Edited { feedback: a.clone(), result: Ok("  \n".into()) })).await;
-    s.send(Msg::Answer(Answer::Edited { feedback: a.clone(), result: Err("no editor is set".into()) })).await;
+    s.send(Msg::Answer(Answer::Edited { subject: Subject::Note(a.clone()), result: Ok("  \n".into()) })).await;
+    s.send(Msg::Answer(Answer::Edited { subject: Subject::Note(a.clone()), result: Err("no editor is set".into()) }))
+        .await;
     assert!(s.scene.footer().contains("no editor is set"));
     assert_eq!(s.test.engine.feedback(&a).await.unwrap().notes.len(), 1);
 }

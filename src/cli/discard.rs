@@ -1,0 +1,41 @@
+//! `patchwork discard DRAFT`: throws away a change that waits for its review.
+
+use super::exit::Code;
+use super::progress::Progress;
+use super::publish::waiting;
+use super::setup::{Global, Setup};
+use crate::engine::{Engine, new_command_id};
+use crate::protocol::{Command, Refusal, RefusalKind};
+use crate::tui::is_waiting;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The draft's id, or its report's, or as much of it as tells it apart
+    id: String,
+    /// Print a JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(args: Args, global: &Global) -> anyhow::Result<Code> {
+    let (setup, engine) = Setup::guest(global).await?;
+    let done = discard(&engine, &setup, &args).await;
+    engine.close().await;
+    done
+}
+
+async fn discard(engine: &Engine, setup: &Setup, args: &Args) -> anyhow::Result<Code> {
+    let draft = waiting(engine, &args.id).await?;
+    // A run that is going on is stopped where it was started, not thrown away by a mistaken id.
+    if !is_waiting(&engine.draft(&draft).await?.draft) {
+        let why = "this draft does not wait for a review: there is nothing to discard";
+        return Err(Refusal::new(RefusalKind::Conflict, why).into());
+    }
+    engine.submit(new_command_id(), setup.actor(), Command::CancelDraft { draft: draft.clone() }).await?;
+    if args.json {
+        super::follow::print(&engine.draft(&draft).await?, true)?;
+    } else {
+        Progress::open().say(&format!("discarded {draft}"));
+    }
+    Ok(Code::Ok)
+}
