@@ -125,6 +125,7 @@ pub(super) async fn check(
         title: String::new(),
         summary: format!("`{program}` made this change in the repository. Its last words:\n\n```\n{}\n```\n", said.0),
         files,
+        addressed: Vec::new(),
         usage: Usage::default(),
     })
 }

@@ -15,11 +15,15 @@ mod brief;
 pub mod check;
 mod command;
 mod context;
+mod earlier;
 mod error;
+mod heard;
 mod job;
+mod limits;
 mod lookup;
 mod model;
 mod pipeline;
+mod price;
 mod protect;
 mod publish;
 mod ready;
@@ -28,9 +32,13 @@ mod template;
 
 pub use context::choose_files;
 pub use error::DraftError;
+pub use heard::Remark;
 pub use job::{
-    Artifact, Job, Outcome, Previous, Released, Reply, ReplyKind, Reporter, Saved, SavedChange, SavedConversation,
-    Stop, Tools, Turn,
+    Artifact, Denied, Job, Outcome, Previous, Released, Replaced, Reply, ReplyKind, Reporter, Saved, SavedChange,
+    SavedConversation, Stop, Tools, Turn,
 };
+pub use limits::{Call, Spent, allow};
 pub use pipeline::{dry_run, run};
+pub use price::{cost, price_of};
+pub use publish::pull_number;
 pub use ready::{defaults, missing, missing_configuration};

@@ -9,15 +9,19 @@ mod check;
 mod clock;
 mod configuration;
 mod feed;
+mod history;
 mod jobs;
+mod ledger;
 mod lock;
 mod places;
+mod pulls;
 mod review;
 mod settings;
 mod sheet;
 
 pub use clock::Clock;
 pub use lock::{LockError, OwnerInfo, owner};
+pub use pulls::Looked;
 
 use crate::config::{Config, Secrets, Sources};
 use crate::domain::draft::Draft;
@@ -87,6 +91,7 @@ struct Inner {
     options: EngineOptions,
     store: Store,
     progress: ProgressBoard,
+    ledger: ledger::Ledger,
     /// The settings and keys in use; replaced as a whole when they are read again.
     in_force: RwLock<Arc<configuration::InForce>>,
     /// The last counts and the log position they are true for.
@@ -97,6 +102,8 @@ struct Inner {
     places: places::Places,
     /// Draft runs of this process, waiting ones included.
     jobs: watch::Sender<usize>,
+    /// When pull requests may be looked at again.
+    patience: pulls::Patience,
     closing: CancellationToken,
     lock: Mutex<Option<lock::Lock>>,
 }
@@ -136,9 +143,11 @@ impl Engine {
                 http,
                 places: places::Places::new(options.config.draft.parallel),
                 jobs: watch::channel(0).0,
+                patience: pulls::Patience::default(),
                 options,
                 store,
                 progress: ProgressBoard::new(),
+                ledger: ledger::Ledger::default(),
                 stats: Mutex::new(None),
                 known: answers::Known::new(),
                 closing: CancellationToken::new(),
@@ -156,6 +165,7 @@ impl Engine {
             self.write(None, Actor::new(Door::Engine, ""), Change::PruneLog { before, keep: LOG_KEEP }).await?;
             self.resume_runs().await?;
             tokio::spawn(self.clone().adopt_orphans());
+            tokio::spawn(pulls::look_every(self.clone()));
         }
         Ok(())
     }

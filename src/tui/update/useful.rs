@@ -4,7 +4,7 @@ use super::super::action::{Action, Context};
 use super::super::keymap::Binding;
 use super::super::model::{FilterInput, Focus, Model, NoteEditor, Reviewed, View};
 use super::super::settings::SettingsFocus;
-use super::{settings, triage};
+use super::{bench, settings, triage};
 use crate::domain::draft::{TargetKind, Verdict};
 
 /// The word of a key for the footer; `None` where it has none, or would do nothing.
@@ -20,6 +20,9 @@ pub fn hint<'k>(model: &Model, binding: &'k Binding) -> Option<&'k str> {
 fn takes_back(model: &Model, action: Action) -> bool {
     (action == Action::HideReviewed && model.inbox.reviewed == Reviewed::Hidden)
         || (action == Action::Review && !triage::would_review(model))
+        || (action == Action::TurnOver && model.on_bench())
+        || (action == Action::DropHunk && bench::would_take_back(model))
+        || (action == Action::ReadyOrDraft && bench::decided(model).is_some_and(|c| c.draft == Some(false)))
 }
 
 /// Judged by what the action needs, so it is true for whatever has the keys.
@@ -63,7 +66,11 @@ fn useful(model: &Model, action: Action) -> bool {
         Action::SaveSetting => model.settings.editor.as_ref().is_some_and(|editor| editor.saving.is_none()),
         Action::HideReviewed => !model.filter_decides(),
         // In a list there is nothing to go back from, or only to another list.
-        Action::Back => matches!(model.context(), Context::Detail | Context::Run | Context::Server | Context::Setting),
+        Action::Back => matches!(
+            model.context(),
+            Context::Detail | Context::Run | Context::Review | Context::Server | Context::Setting
+        ),
+        Action::EditText | Action::Discard => model.on_bench(),
         Action::Quit
         | Action::Interrupt
         | Action::Suspend
@@ -87,10 +94,8 @@ fn useful(model: &Model, action: Action) -> bool {
         | Action::LeaveNote
         | Action::LeaveSetting
         | Action::AddRepository
-        | Action::EditText
         | Action::AcceptBase
         | Action::LeaveBase
-        | Action::Discard
         | Action::Yes
         | Action::No => true,
     }

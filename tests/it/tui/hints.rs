@@ -46,6 +46,7 @@ fn situations() -> Vec<(&'static str, Sitting)> {
         ("settings, beside the list", at(settings(w, h), "5 l")),
         ("settings, typing", at(settings(w, h), "5 j j enter")),
         ("review", at(review::bench(w, h), "n")),
+        ("review, dropped", at(review::bench(w, h), "n space r")),
         ("review, verify failed", review::failed(w, h)),
         ("review, its base branch", at(review::bench(w, h), "b")),
         ("help", at(inbox(w, h), "?")),
