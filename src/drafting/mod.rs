@@ -12,6 +12,7 @@
 
 mod answer;
 mod brief;
+pub mod check;
 mod command;
 mod context;
 mod earlier;

@@ -3,6 +3,7 @@
 use crate::support::fake::anthropic::{Anthropic, DEPRECATED};
 use crate::support::fake::compatible::{Compatible, Dialect};
 use crate::support::fake::openai::Openai;
+use crate::support::git::git;
 use crate::support::program::Home;
 use serde_json::Value;
 
@@ -38,6 +39,7 @@ fn a_local_repository_needs_no_token_and_no_target() {
     let repository = home.path().join("repository");
     let made = std::process::Command::new("git").args(["init", "-q"]).arg(&repository).status().unwrap();
     assert!(made.success());
+    git(&repository, &["commit", "-q", "--allow-empty", "-m", "First"]);
     home.configure(&format!(
         "[draft]\ndrafter = \"command\"\n[command]\nrun = [\"sh\"]\n[[repository]]\npath = {:?}\n",
         repository.to_str().unwrap()

@@ -9,10 +9,10 @@ use std::time::Duration;
 fn it_follows_the_size_of_the_terminal() {
     let home = home_with(&["a need"]);
     let t = Terminal::open(&home);
-    t.wait_for("Patchwork  1 Inbox");
+    t.wait_for("1 Inbox  3 Drafts");
     t.wait_for("everything");
     t.resize(40, 10);
-    t.wait_gone("Patchwork");
+    t.wait_gone("3 Drafts");
     t.wait_gone("everything");
     t.wait_for("a need");
     t.resize(120, 40);
