@@ -6,6 +6,7 @@
 use super::answer::{self, Answer};
 use super::brief::{self, Brief};
 use super::context::estimate_tokens;
+use super::drafter::MAX_REPAIRS;
 use super::error::DraftError;
 use super::job::{Artifact, Drafted, Reply, ReplyKind, Reporter, SavedConversation, Tools, Turn};
 use super::lookup::{self, Request};
@@ -18,8 +19,6 @@ use crate::providers::{Completion, Model, Prompt, ProviderError, Worktree};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How often an answer that can't be applied goes back to the model.
-const MAX_REPAIRS: usize = 2;
 /// The part of the context's budget that is spent on what a model asks to see at a time.
 const ROUND_SHARE: usize = 4;
 /// Most of an unusable answer that the log keeps, in bytes.
@@ -117,6 +116,16 @@ impl<'a> Conversation<'a> {
         self.save().await
     }
 
+    /// Whether something was said to the last answer already, and the next one is still to come.
+    pub(super) fn awaits_answer(&self) -> bool {
+        self.saved.turns.last().is_some_and(|turn| turn.reply.is_some())
+    }
+
+    /// What is said from now on is part of this stage.
+    pub(super) fn is_in(&mut self, stage: Stage) {
+        self.stage = stage;
+    }
+
     /// How often something of this kind was said.
     pub(super) fn replies(&self, kind: ReplyKind) -> usize {
         self.saved.turns.iter().filter(|turn| turn.reply.as_ref().is_some_and(|reply| reply.kind == kind)).count()
@@ -149,7 +158,13 @@ impl<'a> Conversation<'a> {
         if change.files.is_empty() {
             return Err(DraftError::NoChange(change.summary));
         }
-        Ok(Drafted { title: change.title, summary: change.summary, files: plan, usage: self.saved.usage })
+        Ok(Drafted {
+            title: change.title,
+            summary: change.summary,
+            files: plan,
+            usage: self.saved.usage,
+            turns: self.saved.turns.len(),
+        })
     }
 
     async fn turn(&mut self) -> Result<String, DraftError> {

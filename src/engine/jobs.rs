@@ -250,6 +250,7 @@ async fn prepare(inner: &Arc<Inner>, git: &GitCache, id: &DraftId) -> Result<(Jo
         commit,
         conversation: read_back(store, id, ArtifactName::Conversation).await?,
         change: read_back(store, id, ArtifactName::Change).await?,
+        verified: read_back(store, id, ArtifactName::Verified).await?,
         released: if released(&draft) { Some(reviewed(store, id).await?) } else { None },
     };
     let previous = previous(inner, &draft).await.map_err(text)?;
@@ -402,6 +403,10 @@ impl Reporter for Recorder {
                 Artifact::Conversation(said) => as_json(draft, ArtifactName::Conversation, &said)?,
                 Artifact::Proposal(proposal) => as_json(draft, ArtifactName::Proposal, &proposal)?,
                 Artifact::Change(change) => as_json(draft, ArtifactName::Change, &change)?,
+                Artifact::Verified(verified) => {
+                    self.store(as_json(draft.clone(), ArtifactName::Verified, &verified)?).await?;
+                    Change::SetVerdict { draft, verdict: verified.verdict }
+                }
                 Artifact::Diff(diff) => Change::SaveArtifact { draft, name: ArtifactName::Diff, content: diff },
                 Artifact::Usage(usage) => Change::SetUsage { draft, usage, cost: None },
                 Artifact::Log(text) => Change::AppendLog { draft, text },
