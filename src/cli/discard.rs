@@ -1,7 +1,7 @@
 //! `patchwork discard DRAFT`: throws away a change that waits for its review.
 
 use super::exit::Code;
-use super::progress::Progress;
+use super::out::Out;
 use super::publish::waiting;
 use super::setup::{Global, Setup};
 use crate::engine::{Engine, new_command_id};
@@ -35,7 +35,9 @@ async fn discard(engine: &Engine, setup: &Setup, args: &Args) -> anyhow::Result<
     if args.json {
         super::follow::print(&engine.draft(&draft).await?, true)?;
     } else {
-        Progress::open().say(&format!("discarded {draft}"));
+        let mut out = Out::open();
+        out.line(format!("discarded     {draft}"))?;
+        out.finish()?;
     }
     Ok(Code::Ok)
 }

@@ -118,7 +118,10 @@ fn print_ranking(out: &mut Out, run: &DryRun) -> io::Result<()> {
     }
     if run.unnameable > 0 {
         let names = counted(run.unnameable as i64, "tracked name");
-        out.line(format!("{:>8}  {names} can't be written: line breaks, control characters, or not UTF-8", ""))?;
+        out.line(format!(
+            "{:>8}  {names} left out: git's own, or with line breaks, control characters, or not UTF-8",
+            ""
+        ))?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use super::follow::{ended, follow, print};
 use super::serve::StopSignals;
 use super::setup::{Global, Setup};
 use super::stdin;
-use crate::domain::diff::Diff;
+use crate::domain::diff::{Diff, FileDiff};
 use crate::domain::id::DraftId;
 use crate::domain::review::{Choices, Dropped};
 use crate::engine::{Engine, new_command_id};
@@ -86,7 +86,7 @@ fn decide(mut choices: Choices, args: Args, diff: &str) -> anyhow::Result<Choice
     }
     choices.dropped.sort();
     choices.dropped.dedup();
-    let parts: usize = diff.files.iter().map(|file| file.parts()).sum();
+    let parts: usize = diff.files.iter().map(FileDiff::parts).sum();
     if choices.dropped.len() >= parts {
         return Err(Usage("that leaves nothing to publish; `patchwork discard` throws the change away".into()).into());
     }

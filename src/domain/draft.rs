@@ -180,9 +180,9 @@ impl DraftState {
             (Self::Waiting { .. }, Self::Failed { stage, .. } | Self::Cancelled { stage: Some(stage) }) => {
                 *stage == Stage::Review
             }
-            (Self::Running { stage }, Self::Published { .. }) | (Self::Waiting { .. }, Self::Running { stage }) => {
-                *stage == Stage::Publish
-            }
+            // At once when another run has opened a pull request for the same report.
+            (Self::Running { stage }, Self::Published { .. }) => matches!(stage, Stage::Checkout | Stage::Publish),
+            (Self::Waiting { .. }, Self::Running { stage }) => *stage == Stage::Publish,
             (Self::Running { stage }, Self::Failed { stage: at, .. }) => stage == at,
             (Self::Running { stage }, Self::Cancelled { stage: at }) => Some(*stage) == *at,
             (

@@ -6,7 +6,7 @@
 //! which gets a chance to mend its answer.
 
 use super::lookup::Request;
-use crate::domain::change::{ChangeSet, Edit, FileChange, Problem, RepoPath};
+use crate::domain::change::{Addressed, ChangeSet, Edit, FileChange, Problem, RepoPath};
 use crate::domain::review::MAX_SUMMARY;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -51,15 +51,25 @@ pub(super) fn schema() -> Value {
             "to": {"type": ["integer", "null"], "description": "Last line to read; null for the end"},
         },
     });
+    let addressed = json!({
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["comment", "how"],
+        "properties": {
+            "comment": {"type": "string", "description": "The comment's id, as shown"},
+            "how": {"type": "string", "description": "What you did about it, in one sentence"},
+        },
+    });
     json!({
         "type": "object",
         "additionalProperties": false,
-        "required": ["look_up", "title", "summary", "files"],
+        "required": ["look_up", "title", "summary", "files", "addressed"],
         "properties": {
             "look_up": {"type": "array", "items": look_up, "description": "What you need to see before you can answer; then `files` is empty. Else empty"},
             "title": {"type": "string", "description": "One line of at most 72 characters, in the imperative"},
             "summary": {"type": "string", "description": "What changed and why, for the reviewer, in plain Markdown"},
             "files": {"type": "array", "items": file},
+            "addressed": {"type": "array", "items": addressed, "description": "One for each comment on the earlier draft that you did something about; empty where none are shown"},
         },
     })
 }
@@ -73,6 +83,16 @@ struct RawAnswer {
     title: String,
     summary: String,
     files: Vec<RawFile>,
+    // Models that are not held to a schema leave out what they have no use for.
+    #[serde(default)]
+    addressed: Vec<RawAddressed>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawAddressed {
+    comment: String,
+    how: String,
 }
 
 #[derive(Deserialize)]
@@ -164,7 +184,11 @@ fn change(raw: RawAnswer) -> Result<ChangeSet, Vec<Problem>> {
         }
     }
     problems.truncate(MAX_PROBLEMS);
-    if problems.is_empty() { Ok(ChangeSet { title: raw.title, summary: raw.summary, files }) } else { Err(problems) }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let addressed = raw.addressed.into_iter().map(|a| Addressed { comment: a.comment, how: a.how }).collect();
+    Ok(ChangeSet { title: raw.title, summary: raw.summary, files, addressed })
 }
 
 fn file_change(file: RawFile) -> Result<FileChange, String> {

@@ -8,6 +8,7 @@
 
 use super::answer;
 use super::context::{Context, Excerpt, LeftOut, estimate_tokens};
+use super::earlier::Earlier;
 use super::job::{Job, Previous, Turn};
 use super::template::fill;
 use crate::config::Repository;
@@ -37,6 +38,9 @@ const MAX_DIFF: usize = 60 * 1024;
 const MAX_TOOLS: usize = 200;
 /// What a new draft says about the one before.
 const UNWANTED: &str = "was not what the developer wanted, or not all of it.";
+const APART: &str = "It is NOT part of the repository as you see it. Keep what was right, change what is asked for:";
+const PART: &str = "It IS part of the repository as you see it, and your change goes on top of it as one more commit. Let `title` name that commit \
+                     and `summary` describe the whole, as it will be then. What the draft before changed:";
 /// Most problems of a command's change that it is told.
 const MAX_PROBLEMS: usize = 30;
 /// Most left-out files named one by one.
@@ -56,13 +60,15 @@ pub(super) struct Brief {
 }
 
 impl Brief {
-    pub(super) fn new(job: &Job, context: &Context) -> Self {
+    pub(super) fn new(job: &Job, context: &Context, earlier: &Earlier) -> Self {
+        let previous = |p| previous(p, earlier.onto.is_some());
         let request = fill(
             REQUEST,
             &[
                 ("notes", &(notes(&job.report.notes) + &rules(&job.repository))),
                 ("report", &report(&job.report.feedback.report)),
                 ("previous", &job.previous.as_ref().map_or_else(no_previous, previous)),
+                ("said", &earlier.heard.for_brief()),
             ],
         );
         let (whole, parts): (Vec<&Excerpt>, Vec<&Excerpt>) = context.excerpts.iter().partition(|e| e.whole);
@@ -220,14 +226,14 @@ fn no_previous() -> String {
     "This is the first draft for this report.".into()
 }
 
-fn previous(previous: &Previous) -> String {
+fn previous(previous: &Previous, on_top: bool) -> String {
     let what = match (previous.pr_url.as_str(), previous.branch.as_str()) {
         ("", "") => "An earlier draft could not be published, which says nothing about its content.".to_owned(),
         ("", branch) => format!("An earlier draft (branch {}) {UNWANTED}", text::clipped(branch, 120)),
         (url, _) => format!("An earlier draft (pull request {}) {UNWANTED}", text::clipped(url, 200)),
     };
     let diff = fenced("previous_draft", "", &clip(&previous.diff, MAX_DIFF));
-    format!("{what} It is NOT part of the files below. Keep what was right, change what the notes ask for:\n{diff}")
+    format!("{what} {}\n{diff}", if on_top { PART } else { APART })
 }
 
 /// Files in an order that no ranking changes.
@@ -279,7 +285,7 @@ pub(super) fn fenced(tag: &str, attributes: &str, text: &str) -> String {
 }
 
 /// Text without hidden characters, at most `max` bytes of it; what is cut is counted.
-fn clip(raw: &str, max: usize) -> String {
+pub(super) fn clip(raw: &str, max: usize) -> String {
     let kept = &raw[..raw.floor_char_boundary(max)];
     let safe = text::block(kept.trim());
     if kept.len() == raw.len() {
@@ -312,7 +318,7 @@ mod tests {
     #[test]
     fn every_placeholder_of_the_templates_is_filled() {
         for (template, names) in [
-            (REQUEST, &["notes", "report", "previous"][..]),
+            (REQUEST, &["notes", "report", "previous", "said"][..]),
             (FILES, &["files"]),
             (REPOSITORY, &["total", "tree", "parts", "ranking", "left_out"]),
             (REPAIR, &["problems"]),

@@ -83,6 +83,7 @@ impl<'a> Agent<'a> {
             title: String::new(),
             summary: format!("`{program}` made this change in the repository. Its last words:\n\n```\n{said}\n```\n"),
             files,
+            addressed: Vec::new(),
             usage: Usage::default(),
             turns: self.saved.turns.len(),
         }

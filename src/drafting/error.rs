@@ -1,6 +1,6 @@
 //! Why a run ended without a draft, in a sentence for the author.
 
-use super::job::Stop;
+use super::job::{Denied, Stop};
 use crate::domain::change::Problem;
 use crate::domain::text;
 use crate::providers::ProviderError;
@@ -25,6 +25,9 @@ pub enum DraftError {
     /// The drafter considered the report and left the code alone.
     #[error("The drafter changed nothing{} Add a note that says what you want, and draft again.", says(.0))]
     NoChange(String),
+    /// A limit of the settings, before the call that would have gone beyond it.
+    #[error("{0}")]
+    Limit(String),
     /// The model never got to an answer.
     #[error(
         "The model asked {0} times to see more of the repository and never answered. Add a note that names the files to change, or raise `lookups` under [draft] in config.toml, and draft again."
@@ -71,7 +74,17 @@ impl DraftError {
             | Self::CommandFailed { .. }
             | Self::Review(_)
             | Self::PushedWithoutPullRequest { .. }
+            | Self::Limit(_)
             | Self::Local(_) => false,
+        }
+    }
+}
+
+impl From<Denied> for DraftError {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Stopped(stop) => Self::Stopped(stop),
+            Denied::Limit(why) => Self::Limit(why),
         }
     }
 }

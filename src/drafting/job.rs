@@ -3,8 +3,10 @@
 //! The pipeline stores nothing. Whatever must outlive it goes through a [`Reporter`], which the engine implements, and what an
 //! interrupted run had already reported comes back to it as [`Saved`].
 
+use super::heard::Remark;
+use super::limits::Call;
 use crate::config::{Config, Repository, Secrets};
-use crate::domain::change::Plan;
+use crate::domain::change::{Addressed, Plan};
 use crate::domain::draft::{DrafterKind, Published, Stage, TargetKind, Usage, Verified};
 use crate::domain::id::DraftId;
 use crate::domain::review::{Choices, Proposal};
@@ -32,6 +34,15 @@ pub struct Job {
     pub confirm: bool,
     /// The newest earlier run that made a change.
     pub previous: Option<Previous>,
+    /// The newest earlier run that was published: this one is a re-draft.
+    pub replaces: Option<Replaced>,
+}
+
+/// What an earlier run of the same report published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replaced {
+    pub number: i64,
+    pub published: Published,
 }
 
 /// What an earlier run of the same report left behind.
@@ -141,6 +152,9 @@ pub struct SavedChange {
     /// The new content of every file that changes.
     pub files: Plan,
     pub usage: Usage,
+    /// Comments on the draft before, and what became of them.
+    #[serde(default)]
+    pub remarks: Vec<Remark>,
     /// How many turns it took: tells this change from one that the drafter made later.
     #[serde(default)]
     pub turns: usize,
@@ -157,6 +171,7 @@ pub(super) struct Drafted {
     pub(super) title: String,
     pub(super) summary: String,
     pub(super) files: Plan,
+    pub(super) addressed: Vec<Addressed>,
     pub(super) usage: Usage,
     pub(super) turns: usize,
 }
@@ -189,6 +204,14 @@ pub enum Artifact {
 #[error("the run was stopped")]
 pub struct Stop;
 
+/// Why a call to a model may not be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Denied {
+    Stopped(Stop),
+    /// It could go beyond a limit of the settings; a sentence that says which.
+    Limit(String),
+}
+
 /// Where a run tells what it does. Implemented by the engine; all but [`Self::progress`] return when it is durable.
 pub trait Reporter: Send + Sync {
     /// A stage begins; the one before is done.
@@ -198,6 +221,10 @@ pub trait Reporter: Send + Sync {
     fn detail(&self, line: String) -> BoxFuture<'_, Result<(), Stop>>;
 
     fn save(&self, artifact: Artifact) -> BoxFuture<'_, Result<(), Stop>>;
+
+    /// Asks whether a model may be called. The answer may be a call for a shorter answer; what it could use is reserved
+    /// until [`Artifact::Usage`] says what it did use.
+    fn allow(&self, call: Call) -> BoxFuture<'_, Result<Call, Denied>>;
 
     /// How a stage is getting on; lossy and cheap. `tail` is the end of what streams in, untrusted.
     fn progress(&self, stage: Stage, bytes: i64, tail: &str);

@@ -17,12 +17,16 @@ mod brief;
 mod command;
 mod context;
 mod drafter;
+mod earlier;
 mod error;
+mod heard;
 mod job;
+mod limits;
 mod logged;
 mod lookup;
 mod model;
 mod pipeline;
+mod price;
 mod protect;
 mod publish;
 mod ready;
@@ -32,9 +36,13 @@ mod verify;
 
 pub use context::choose_files;
 pub use error::DraftError;
+pub use heard::Remark;
 pub use job::{
-    Artifact, Job, Outcome, Previous, Released, Reply, ReplyKind, Reporter, Saved, SavedChange, SavedConversation,
-    Stop, Tools, Turn,
+    Artifact, Denied, Job, Outcome, Previous, Released, Replaced, Reply, ReplyKind, Reporter, Saved, SavedChange,
+    SavedConversation, Stop, Tools, Turn,
 };
+pub use limits::{Call, Spent, allow};
 pub use pipeline::{dry_run, run};
+pub use price::{cost, price_of};
+pub use publish::pull_number;
 pub use ready::{defaults, missing, missing_configuration};

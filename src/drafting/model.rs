@@ -9,6 +9,7 @@ use super::context::estimate_tokens;
 use super::drafter::MAX_REPAIRS;
 use super::error::DraftError;
 use super::job::{Artifact, Drafted, Reply, ReplyKind, Reporter, SavedConversation, Tools, Turn};
+use super::limits::Call;
 use super::lookup::{self, Request};
 use super::protect::Protected;
 use super::tail::Tail;
@@ -158,13 +159,9 @@ impl<'a> Conversation<'a> {
         if change.files.is_empty() {
             return Err(DraftError::NoChange(change.summary));
         }
-        Ok(Drafted {
-            title: change.title,
-            summary: change.summary,
-            files: plan,
-            usage: self.saved.usage,
-            turns: self.saved.turns.len(),
-        })
+        let ChangeSet { title, summary, addressed, .. } = change;
+        let (usage, turns) = (self.saved.usage, self.saved.turns.len());
+        Ok(Drafted { title, summary, files: plan, addressed, usage, turns })
     }
 
     async fn turn(&mut self) -> Result<String, DraftError> {
@@ -178,7 +175,10 @@ impl<'a> Conversation<'a> {
             let seconds = wait.as_secs_f64().ceil();
             reporter.progress(stage, 0, &format!("{why}\nTrying again in {seconds} s …"));
         };
-        let prompt = brief::with_turns(self.question.clone(), &self.saved.turns);
+        let mut prompt = brief::with_turns(self.question.clone(), &self.saved.turns);
+        let call = Call { input_tokens: sent_tokens(&prompt), output_tokens: i64::from(prompt.max_output_tokens) };
+        let allowed = self.reporter.allow(call).await?;
+        prompt.max_output_tokens = u32::try_from(allowed.output_tokens).unwrap_or(prompt.max_output_tokens);
         let answered = self.model.complete(&prompt, &mut on_text, &on_wait).await;
         // A refusal or a cut answer has been paid for as well.
         let used = answered.as_ref().map_or_else(ProviderError::usage, |c| Some(c.usage));
@@ -216,12 +216,16 @@ fn judge(change: ChangeSet, worktree: &Worktree, protected: &Protected) -> Resul
     Ok((change, plan))
 }
 
+/// Estimated tokens of a question with all that was said before it.
+fn sent_tokens(prompt: &Prompt) -> i64 {
+    let blocks = prompt.system.iter().chain(prompt.messages.iter().flat_map(|message| &message.blocks));
+    blocks.map(|block| estimate_tokens(&block.text) as i64).sum()
+}
+
 /// Some servers of one's own drop what does not fit into a model's context without a word; only the tokens they count tell. Our own count is a
 /// guess, so half of it is believed.
 fn read_in_part(prompt: &Prompt, usage: Usage) -> Option<String> {
-    let blocks = prompt.system.iter().chain(prompt.messages.iter().flat_map(|message| &message.blocks));
-    let sent: usize = blocks.map(|block| estimate_tokens(&block.text)).sum();
-    let read = usize::try_from(usage.input_tokens).unwrap_or(0);
+    let (sent, read) = (sent_tokens(prompt), usage.input_tokens);
     (read > 0 && read < sent / 2).then(|| {
         format!(
             "Only {read} of about {sent} tokens were read: give the model a larger context (Ollama: OLLAMA_CONTEXT_LENGTH), or \

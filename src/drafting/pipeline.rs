@@ -4,11 +4,12 @@ use super::brief::Brief;
 use super::command::Agent;
 use super::context::{self, Context};
 use super::drafter::Drafter;
+use super::earlier::{self, Earlier};
 use super::error::DraftError;
 use super::job::{Artifact, Drafted, Job, Outcome, Released, Reporter, Saved, SavedChange, SavedConversation, Tools};
 use super::model::Conversation;
 use super::protect::Protected;
-use super::publish;
+use super::publish::{self, Publishing};
 use super::ready::Place;
 use super::verify;
 use crate::domain::change::RepoPath;
@@ -18,7 +19,7 @@ use crate::domain::review::{self, Choices, Proposal};
 use crate::domain::text;
 use crate::domain::time::Millis;
 use crate::protocol::read::{ClosedFile, DryRun};
-use crate::providers::Worktree;
+use crate::providers::{ProviderError, Worktree};
 use std::sync::Arc;
 
 /// A regular file, executable or not, in git's modes; links and submodules are other numbers.
@@ -35,8 +36,19 @@ pub async fn run(job: &Job, tools: &Tools, saved: Saved, reporter: &dyn Reporter
     let place = Place::new(job, tools)?;
     let protected = Protected::new(&tools.config, &job.repository)?;
     check_access(job, &place).await?;
-    let worktree = Arc::new(checkout(job, tools, &place, saved.commit.as_deref()).await?);
-    let run = Run { job, tools, place: &place, protected: &protected, reporter };
+    if saved.change.is_none()
+        && let Some(there) = earlier::offered(job, &place).await?
+    {
+        let line = format!(
+            "An open pull request for this report is there already: {}. Draft again to make another.",
+            there.pr_url
+        );
+        reporter.detail(text::line(&line)).await?;
+        return Ok(Outcome::Published(there));
+    }
+    let mut earlier = Earlier::of(job, tools, &place, reporter).await?;
+    let worktree = checkout_for(job, tools, &place, &saved, &mut earlier, reporter).await?;
+    let run = Run { job, tools, place: &place, protected: &protected, earlier: &earlier, reporter };
     let result = run.stages(&worktree, saved).await;
     remove(worktree).await;
     result
@@ -56,7 +68,7 @@ pub async fn dry_run(job: &Job, tools: &Tools) -> Result<DryRun, DraftError> {
 
 async fn look(job: &Job, tools: &Tools, place: &Place, worktree: &Arc<Worktree>) -> Result<DryRun, DraftError> {
     let context = choose(job, tools, place, worktree).await?;
-    let brief_tokens = Brief::new(job, &context).tokens();
+    let brief_tokens = Brief::new(job, &context, &Earlier::default()).tokens();
     Ok(DryRun {
         feedback_id: job.report.feedback.id.clone(),
         repository: place.name.clone(),
@@ -93,6 +105,29 @@ async fn checkout(job: &Job, tools: &Tools, place: &Place, commit: Option<&str>)
     Ok(tools.git.checkout_at(&place.remote, branch, commit, job.draft.as_str()).await?)
 }
 
+/// The same for a run that may go on top of the draft before.
+async fn checkout_for(
+    job: &Job,
+    tools: &Tools,
+    place: &Place,
+    saved: &Saved,
+    earlier: &mut Earlier,
+    reporter: &dyn Reporter,
+) -> Result<Arc<Worktree>, DraftError> {
+    let commit = saved.commit.as_deref();
+    if let Some(onto) = earlier.onto.clone() {
+        match tools.git.checkout_at(&place.remote, Some(&onto), commit, job.draft.as_str()).await {
+            Ok(worktree) => return Ok(Arc::new(worktree)),
+            Err(ProviderError::NotFound { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let line = format!("The branch {onto} of the draft before is gone, so this one gets a branch of its own");
+        reporter.detail(text::line(&line)).await?;
+        earlier.onto = None;
+    }
+    Ok(Arc::new(checkout(job, tools, place, commit).await?))
+}
+
 /// Ranks the worktree's files on a blocking thread.
 async fn choose(job: &Job, tools: &Tools, place: &Place, worktree: &Arc<Worktree>) -> Result<Context, DraftError> {
     let files = worktree.files().await?;
@@ -127,6 +162,7 @@ struct Run<'a> {
     tools: &'a Tools,
     place: &'a Place,
     protected: &'a Protected,
+    earlier: &'a Earlier,
     reporter: &'a dyn Reporter,
 }
 
@@ -160,9 +196,9 @@ impl Run<'_> {
         choices: &Choices,
     ) -> Result<Outcome, DraftError> {
         self.reporter.stage(Stage::Publish).await?;
-        let published =
-            publish::publish(self.job, self.tools, self.place, worktree, change, choices, self.reporter).await?;
-        Ok(Outcome::Published(published))
+        let Self { job, tools, place, earlier, reporter, .. } = *self;
+        let publishing = Publishing { job, tools, place, worktree, change, choices, earlier, reporter };
+        Ok(Outcome::Published(publishing.run().await?))
     }
 
     /// Publishes what somebody has looked at: that very change without the parts they dropped, or nothing.
@@ -294,7 +330,7 @@ impl Run<'_> {
             self.reporter.stage(Stage::Context).await?;
         }
         let context = choose(self.job, self.tools, self.place, worktree).await?;
-        let brief = Brief::new(self.job, &context);
+        let brief = Brief::new(self.job, &context, self.earlier);
         if first {
             self.report_context(&context, worktree.left_out()).await?;
             self.reporter.stage(Stage::Model).await?;
@@ -327,20 +363,23 @@ impl Run<'_> {
         if let (DrafterKind::Command, Some(before)) = (self.job.drafter, &before) {
             worktree.apply(&before.files).await?;
         }
-        let Drafted { title, summary, files, usage, turns } = drafter.change(worktree, self.protected).await?;
+        let Drafted { title, summary, files, addressed, usage, turns } =
+            drafter.change(worktree, self.protected).await?;
         let title = publish::title(&title, &self.job.report.feedback.report.what_i_needed);
         let at = Millis(jiff::Timestamp::now().as_millisecond());
-        let base = worktree.base_commit().to_owned();
+        let (base, remarks) = (worktree.base_commit().to_owned(), self.earlier.heard.remarks(&addressed));
         // The same change again has been judged already.
         let same = before.filter(|before| before.files == files).and_then(|before| before.verified);
         let verified = same.map(|verified| Verified { turns, ..verified });
-        let change = SavedChange { base, at, title, summary, files, usage, turns, dropped: 0, verified };
+        let change = SavedChange { base, at, title, summary, files, usage, remarks, turns, dropped: 0, verified };
         let files = change.files.len();
         let files = if files == 1 { "1 file changes".to_owned() } else { format!("{files} files change") };
         self.say(format!("{}: {files}", change.title)).await?;
         self.reporter.save(Artifact::Diff(worktree.diff(&change.files).await?)).await?;
         let (title, summary) = (change.title.clone(), change.summary.clone());
-        let proposal = Proposal { title, summary, base: worktree.base_branch().to_owned() };
+        let on_top_of = self.earlier.onto.as_ref().and(self.earlier.pull.as_ref());
+        let base = on_top_of.map_or(worktree.base_branch(), |pull| &pull.base_ref).to_owned();
+        let proposal = Proposal { title, summary, base };
         self.reporter.save(Artifact::Proposal(proposal)).await?;
         self.reporter.save(Artifact::Change(change.clone())).await?;
         if let Some(verified) = &change.verified {
@@ -354,6 +393,9 @@ impl Run<'_> {
         let whole = context.excerpts.iter().filter(|e| e.whole).count();
         let tokens = context.tokens();
         self.say(format!("{shown} of {total} files shown, {whole} of them whole, about {tokens} tokens")).await?;
+        if let Some(line) = self.earlier.heard.summary() {
+            self.say(line).await?;
+        }
         for file in context.ranked.iter().take(8) {
             self.say(format!("{} ({})", file.path, file.reasons.join(", "))).await?;
         }
@@ -365,8 +407,8 @@ impl Run<'_> {
             self.say(format!("{} is not shown: {}", closed.path, closed.why)).await?;
         }
         if unnameable > 0 {
-            let why = "line breaks, control characters, or not UTF-8";
-            self.say(format!("{unnameable} tracked names are left out: they can't be written ({why})")).await?;
+            let why = "git's own, or with line breaks, control characters, or not UTF-8";
+            self.say(format!("{unnameable} tracked names are left out: {why}")).await?;
         }
         self.reporter.save(Artifact::Files(context.ranked.clone())).await?;
         Ok(())

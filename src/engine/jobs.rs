@@ -5,11 +5,11 @@
 //! is a write like any other, from whichever process: the task hears the bell, sees that its run is over and drops its future,
 //! which stops the request or the command at once.
 
-use super::{Engine, Inner, lock, receipt, refusal};
+use super::{Engine, Inner, history, ledger, lock, receipt, refusal};
 use crate::config::Config;
 use crate::domain::draft::{Draft, DraftState, DrafterKind, Published, Stage, TargetKind};
 use crate::domain::id::{CommandId, DraftId, FeedbackId};
-use crate::drafting::{self, Artifact, DraftError, Job, Outcome, Previous, Released, Reporter, Saved, Stop, Tools};
+use crate::drafting::{self, Artifact, Call, Denied, DraftError, Job, Outcome, Released, Reporter, Saved, Stop, Tools};
 use crate::protocol::read::DryRun;
 use crate::protocol::{Actor, Door, Made, Progress, Receipt, Refusal, RefusalKind};
 use crate::providers::GitCache;
@@ -120,6 +120,7 @@ impl Engine {
                 was_ours = run_one(&inner, &git, &draft) => was_ours,
                 () = closing.cancelled() => true,
             };
+            inner.ledger.settle(&draft);
             git.until_clean().await;
             if was_ours {
                 inner.progress.clear(&draft);
@@ -146,7 +147,17 @@ impl Engine {
         };
         let (drafter, target) = drafting::defaults(&config, &repository);
         let draft = DraftId::trusted(uuid::Uuid::now_v7().to_string());
-        let job = Job { draft, number: 1, report, repository, drafter, target, confirm: false, previous: None };
+        let job = Job {
+            draft,
+            number: 1,
+            report,
+            repository,
+            drafter,
+            target,
+            confirm: false,
+            previous: None,
+            replaces: None,
+        };
         let git = GitCache::new(self.inner.options.cache_dir.clone());
         drafting::dry_run(&job, &self.inner.tools(config, git)).await.map_err(|e| {
             let kind = if matches!(e, DraftError::Configuration(_)) {
@@ -170,7 +181,7 @@ impl Inner {
         }
     }
 
-    async fn write_as_engine(&self, change: Change) -> Result<(), StoreError> {
+    pub(super) async fn write_as_engine(&self, change: Change) -> Result<(), StoreError> {
         let at = self.options.clock.now();
         self.store.write(Write { command: None, actor: Actor::new(Door::Engine, ""), at, change }).await.map(drop)
     }
@@ -208,7 +219,7 @@ async fn run_in_place(inner: &Arc<Inner>, git: &GitCache, id: &DraftId) {
     let Ok(_place) = inner.places.acquire().await else { return };
     let result = match prepare(inner, git, id).await {
         Ok((job, tools, saved, draft)) => {
-            let recorder = Recorder::new(Arc::clone(inner), &draft);
+            let recorder = Recorder::new(Arc::clone(inner), Arc::clone(&tools.config), &draft);
             drafting::run(&job, &tools, saved, &recorder).await.map_err(|e| e.to_string())
         }
         Err(e) => Err(e),
@@ -253,9 +264,9 @@ async fn prepare(inner: &Arc<Inner>, git: &GitCache, id: &DraftId) -> Result<(Jo
         verified: read_back(store, id, ArtifactName::Verified).await?,
         released: if released(&draft) { Some(reviewed(store, id).await?) } else { None },
     };
-    let previous = previous(inner, &draft).await.map_err(text)?;
+    let (previous, replaces) = history::before(inner, &draft).await.map_err(text)?;
     let Draft { number, drafter, target, confirm, .. } = draft;
-    let job = Job { draft: id.clone(), number, report, repository, drafter, target, confirm, previous };
+    let job = Job { draft: id.clone(), number, report, repository, drafter, target, confirm, previous, replaces };
     Ok((job, inner.tools(config, git.clone()), saved, draft))
 }
 
@@ -270,26 +281,6 @@ async fn reviewed(store: &Store, id: &DraftId) -> Result<Released, String> {
 async fn read_back<T: DeserializeOwned>(store: &Store, id: &DraftId, name: ArtifactName) -> Result<Option<T>, String> {
     let Some(json) = store.artifact(id, name).await.map_err(|e| e.to_string())? else { return Ok(None) };
     serde_json::from_str(&json).map_err(|e| format!("The saved {name} can't be read: {e}. Draft again."))
-}
-
-/// The newest earlier run of the same report that made a change.
-async fn previous(inner: &Inner, draft: &Draft) -> Result<Option<Previous>, StoreError> {
-    for earlier in inner.store.drafts(Some(&draft.feedback_id)).await? {
-        if earlier.number >= draft.number {
-            continue;
-        }
-        let Some(diff) = inner.store.artifact(&earlier.id, ArtifactName::Diff).await? else { continue };
-        let (branch, pr_url) = match earlier.state {
-            DraftState::Published { published } => (published.branch, published.pr_url),
-            DraftState::Queued
-            | DraftState::Running { .. }
-            | DraftState::Waiting { .. }
-            | DraftState::Failed { .. }
-            | DraftState::Cancelled { .. } => Default::default(),
-        };
-        return Ok(Some(Previous { diff, branch, pr_url }));
-    }
-    Ok(None)
 }
 
 /// Returns when the run has ended in the database, whoever wrote it.
@@ -332,7 +323,10 @@ async fn end(inner: &Inner, id: &DraftId, change: Change) {
 /// Writes what a run tells. While a resumed run does again what was done before the crash, its stages and lines are not stored twice.
 struct Recorder {
     inner: Arc<Inner>,
+    config: Arc<Config>,
     draft: DraftId,
+    /// As the price list knows it.
+    model: String,
     at: Mutex<At>,
 }
 
@@ -345,8 +339,9 @@ struct At {
 }
 
 impl Recorder {
-    fn new(inner: Arc<Inner>, draft: &Draft) -> Self {
-        Self { inner, draft: draft.id.clone(), at: Mutex::new(At { now: None, stored: draft.state.stage() }) }
+    fn new(inner: Arc<Inner>, config: Arc<Config>, draft: &Draft) -> Self {
+        let at = Mutex::new(At { now: None, stored: draft.state.stage() });
+        Self { inner, config, draft: draft.id.clone(), model: draft.model.clone(), at }
     }
 
     fn at(&self) -> std::sync::MutexGuard<'_, At> {
@@ -408,12 +403,24 @@ impl Reporter for Recorder {
                     Change::SetVerdict { draft, verdict: verified.verdict }
                 }
                 Artifact::Diff(diff) => Change::SaveArtifact { draft, name: ArtifactName::Diff, content: diff },
-                Artifact::Usage(usage) => Change::SetUsage { draft, usage, cost: None },
+                Artifact::Usage(usage) => {
+                    let cost = drafting::price_of(&self.config, &self.model).map(|price| drafting::cost(usage, price));
+                    Change::SetUsage { draft, usage, cost }
+                }
                 Artifact::Log(text) => Change::AppendLog { draft, text },
             };
-            self.store(change).await
+            let settles = matches!(change, Change::SetUsage { .. });
+            let stored = self.store(change).await;
+            if settles {
+                self.inner.ledger.settle(&self.draft);
+            }
+            stored
         }
         .boxed()
+    }
+
+    fn allow(&self, call: Call) -> BoxFuture<'_, Result<Call, Denied>> {
+        ledger::allow(&self.inner, &self.config, (&self.draft, &self.model), call).boxed()
     }
 
     fn progress(&self, stage: Stage, bytes: i64, tail: &str) {

@@ -7,13 +7,17 @@
 pub mod answers;
 mod clock;
 mod feed;
+mod history;
 mod jobs;
+mod ledger;
 mod lock;
+mod pulls;
 mod review;
 mod settings;
 
 pub use clock::Clock;
 pub use lock::{LockError, OwnerInfo, owner};
+pub use pulls::Looked;
 
 use crate::config::{Config, Secrets};
 use crate::domain::draft::Draft;
@@ -81,6 +85,7 @@ struct Inner {
     options: EngineOptions,
     store: Store,
     progress: ProgressBoard,
+    ledger: ledger::Ledger,
     /// The keys in use; replaced as a whole when new ones are saved.
     secrets: RwLock<Arc<Secrets>>,
     /// The last counts and the log position they are true for.
@@ -91,6 +96,8 @@ struct Inner {
     places: Semaphore,
     /// Draft runs of this process, waiting ones included.
     jobs: watch::Sender<usize>,
+    /// When pull requests may be looked at again.
+    patience: pulls::Patience,
     closing: CancellationToken,
     lock: Mutex<Option<lock::Lock>>,
 }
@@ -130,9 +137,11 @@ impl Engine {
                 http,
                 places: Semaphore::new(options.config.draft.parallel.max(1)),
                 jobs: watch::channel(0).0,
+                patience: pulls::Patience::default(),
                 options,
                 store,
                 progress: ProgressBoard::new(),
+                ledger: ledger::Ledger::default(),
                 stats: Mutex::new(None),
                 known: answers::Known::new(),
                 closing: CancellationToken::new(),
@@ -150,6 +159,7 @@ impl Engine {
             self.write(None, Actor::new(Door::Engine, ""), Change::PruneLog { before, keep: LOG_KEEP }).await?;
             self.resume_runs().await?;
             tokio::spawn(self.clone().adopt_orphans());
+            tokio::spawn(pulls::look_every(self.clone()));
         }
         Ok(())
     }

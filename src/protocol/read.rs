@@ -238,7 +238,7 @@ pub struct DryRun {
     pub weaker: usize,
     /// Files whose names match and that are never shown.
     pub closed: Vec<ClosedFile>,
-    /// Tracked names that nothing can be done with: line breaks, other control characters, no UTF-8.
+    /// Tracked names that nothing can be done with: git's own, or with line breaks, other control characters, or not UTF-8.
     pub unnameable: usize,
     /// Tracked files.
     pub total_files: usize,

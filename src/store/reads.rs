@@ -9,7 +9,7 @@ use super::rows::{self, DRAFT_COLUMNS, FEEDBACK_COLUMNS};
 use super::servers;
 use super::writer::Store;
 use super::{plan, query};
-use crate::domain::draft::{Draft, Stage, StageRecord};
+use crate::domain::draft::{Cost, Draft, Stage, StageRecord, Usage};
 use crate::domain::feedback::Report;
 use crate::domain::filter::Sort;
 use crate::domain::id::{DraftId, FeedbackId};
@@ -131,6 +131,26 @@ impl Store {
             let mut statement = conn.prepare_cached(&sql)?;
             let found = statement.query_map([], rows::draft)?.collect::<Result<_, _>>()?;
             Ok(found)
+        })
+        .await
+    }
+
+    /// What all runs since a moment have used, and what that cost as far as it is known.
+    pub async fn used_since(&self, since: Millis) -> Result<(Usage, Cost), StoreError> {
+        self.read(move |conn| {
+            let sql = "SELECT total(input_tokens), total(output_tokens), total(cached_tokens), total(cache_written_tokens), total(cost)
+                       FROM drafts INDEXED BY drafts_created_at WHERE created_at >= ?1";
+            let sums = conn.prepare_cached(sql)?.query_row([since.0], |r| {
+                let sum = |i: usize| Ok::<i64, rusqlite::Error>(r.get::<_, f64>(i)? as i64);
+                let usage = Usage {
+                    input_tokens: sum(0)?,
+                    output_tokens: sum(1)?,
+                    cached_tokens: sum(2)?,
+                    cache_written_tokens: sum(3)?,
+                };
+                Ok((usage, Cost(sum(4)?)))
+            })?;
+            Ok(sums)
         })
         .await
     }

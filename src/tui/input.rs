@@ -1,7 +1,9 @@
-//! Terminal events as messages, and the terminal's late answers kept out of them.
+//! Terminal events as messages, and the terminal's late answers kept out of the keys.
 
 use super::message::Msg;
 use super::reader::Reader;
+use super::terminal;
+use super::theme::Shade;
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use std::collections::VecDeque;
 use std::io;
@@ -23,7 +25,7 @@ pub(super) struct Input {
 
 impl Input {
     /// `typed`: bytes that came while the terminal was being asked about its background; `cut`: the answer it was in the middle of.
-    pub(super) fn new(typed: &[u8], cut: Option<Answer>) -> io::Result<Self> {
+    pub(super) fn new(typed: &[u8], cut: Option<Cut>) -> io::Result<Self> {
         let ready = typed.iter().filter_map(|b| key_of(*b)).map(Msg::Key).collect();
         Ok(Self { reader: Reader::start()?, late: LateAnswer::after(cut), ready })
     }
@@ -52,7 +54,10 @@ impl Input {
 
     fn take(&mut self, event: io::Result<Event>) -> Option<()> {
         let message = match event {
-            Ok(Event::Key(key)) if self.late.swallows(key) => return Some(()),
+            Ok(Event::Key(key)) if self.late.swallows(key) => {
+                self.ready.extend(self.late.background().map(Msg::Background));
+                return Some(());
+            }
             Ok(Event::Key(key)) => Msg::Key(key),
             Ok(Event::Paste(text)) => Msg::Paste(text),
             Ok(Event::Mouse(mouse)) => Msg::Mouse(mouse),
@@ -108,9 +113,17 @@ impl Answer {
     }
 }
 
+/// An answer that had begun when we stopped waiting for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Cut {
+    pub(super) answer: Answer,
+    /// What there was of it, behind its escape.
+    pub(super) heard: String,
+}
+
 /// An answer to "what is your background?" that comes after we stopped waiting looks like `alt-]` `1` `1` `;` … `alt-\`: keys that would
-/// switch views and mark reports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// switch views and mark reports. On a slow line that is how it comes, and what it says counts all the same.
+#[derive(Debug, PartialEq, Eq)]
 enum LateAnswer {
     Possible {
         until: Instant,
@@ -120,47 +133,64 @@ enum LateAnswer {
         until: Instant,
     },
     Inside {
-        answer: Answer,
+        cut: Cut,
         left: usize,
     },
+    /// All of a colour report.
+    Whole(String),
     Over,
 }
 
 impl LateAnswer {
     /// `cut`: the answer that had begun when we stopped waiting.
-    fn after(cut: Option<Answer>) -> Self {
+    fn after(cut: Option<Cut>) -> Self {
         match cut {
-            Some(answer) => Self::Inside { answer, left: LONGEST },
+            Some(cut) => Self::Inside { cut, left: LONGEST },
             None => Self::Possible { until: Instant::now() + LATE },
         }
     }
 
     fn swallows(&mut self, key: KeyEvent) -> bool {
         let alt = key.modifiers.contains(KeyModifiers::ALT);
-        match *self {
-            Self::Possible { until } | Self::Begun { until } if Instant::now() > until => {
-                *self = Self::Over;
-                false
+        let (next, ours) = match std::mem::replace(self, Self::Over) {
+            Self::Possible { until } | Self::Begun { until } if Instant::now() > until => (Self::Over, false),
+            Self::Possible { until } if alt && key.code == KeyCode::Char(']') => (Self::Begun { until }, true),
+            Self::Begun { .. } if key.code == KeyCode::Char('1') => {
+                let begun = Cut { answer: Answer::Colour, heard: "]1".to_owned() };
+                (Self::after(Some(begun)), true)
             }
-            Self::Possible { until } => {
-                let begins = alt && key.code == KeyCode::Char(']');
-                if begins {
-                    *self = Self::Begun { until };
-                }
-                begins
-            }
-            Self::Begun { until } => {
-                let ours = key.code == KeyCode::Char('1');
-                *self = if ours { Self::after(Some(Answer::Colour)) } else { Self::Possible { until } };
-                ours
-            }
-            Self::Inside { answer, left } => {
-                let (ends, goes_on) = (answer.ends_with(key), answer.may_hold(key) && left > 0);
-                *self = if goes_on { Self::Inside { answer, left: left - 1 } } else { Self::Over };
-                ends || goes_on
-            }
-            Self::Over => false,
+            Self::Possible { until } | Self::Begun { until } => (Self::Possible { until }, false),
+            Self::Inside { cut, left } => cut.goes_on(key, left),
+            Self::Whole(_) | Self::Over => (Self::Over, false),
+        };
+        *self = next;
+        ours
+    }
+
+    /// The background, once, when all of it was said.
+    fn background(&mut self) -> Option<Shade> {
+        let Self::Whole(report) = self else { return None };
+        let shade = terminal::colour(report.as_bytes());
+        *self = Self::Over;
+        shade
+    }
+}
+
+impl Cut {
+    /// What comes of it with the next key, and whether the key is a part of it.
+    fn goes_on(mut self, key: KeyEvent, left: usize) -> (LateAnswer, bool) {
+        if self.answer.ends_with(key) {
+            let whole = match self.answer {
+                Answer::Colour => LateAnswer::Whole(self.heard),
+                Answer::Attributes => LateAnswer::Over,
+            };
+            return (whole, true);
         }
+        if left == 0 || !self.answer.may_hold(key) {
+            return (LateAnswer::Over, false);
+        }
+        self.heard.extend(key.code.as_char());
+        (LateAnswer::Inside { cut: self, left: left - 1 }, true)
     }
 }
 
@@ -186,9 +216,27 @@ mod tests {
     }
 
     fn left_after(cut: Option<Answer>, text: &str) -> String {
+        let cut = cut.map(|answer| Cut { answer, heard: String::new() });
         let mut late = LateAnswer::after(cut);
         let passed = keys(text).into_iter().filter(|key| !late.swallows(*key));
         passed.filter_map(|key| key.code.as_char()).collect()
+    }
+
+    /// What is made of an answer that comes late.
+    fn said(cut: Option<&str>, text: &str) -> Vec<Shade> {
+        let cut = cut.map(|heard| Cut { answer: Answer::Colour, heard: heard.to_owned() });
+        let mut late = LateAnswer::after(cut);
+        let keys = keys(text).into_iter();
+        keys.filter_map(|key| late.swallows(key).then(|| late.background())?).collect()
+    }
+
+    #[test]
+    fn a_late_colour_report_counts() {
+        assert_eq!(said(None, "j\u{1b}]11;rgb:fafa/fafa/fafa\u{1b}\\k"), [Shade::Light]);
+        assert_eq!(said(None, "\u{1b}]11;rgb:00/00/00\u{7}"), [Shade::Dark]);
+        assert_eq!(said(Some("]11;rgb:ff"), "ff/ffff/ffff\\"), [Shade::Light]);
+        assert_eq!(said(None, "\u{1b}]11;rgb:zz\u{1b}\\"), []);
+        assert_eq!(said(Some("]11;rgb:ff"), "ff/ffjk"), []);
     }
 
     #[test]

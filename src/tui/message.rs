@@ -3,6 +3,7 @@
 
 use super::bench::Run;
 use super::mirror::Side;
+use super::theme::Shade;
 use crate::domain::filter::Filter;
 use crate::domain::id::{CommandId, DraftId, FeedbackId};
 use crate::domain::server::Server;
@@ -18,6 +19,8 @@ pub enum Msg {
     Paste(String),
     Mouse(MouseEvent),
     Resize(u16, u16),
+    /// The terminal has said what its background is, later than it was waited for.
+    Background(Shade),
     Signal(Signal),
     Answer(Answer),
     /// Labels and durations may have changed.

@@ -39,6 +39,16 @@ pub enum Ingest {
     Off(String),
 }
 
+/// Whose choice the theme is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Chooser {
+    /// By its background, as soon as it has said what that is.
+    #[default]
+    Terminal,
+    /// By the key for it.
+    User,
+}
+
 /// The line above the footer: what came of the last key. Gone with the next one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {
@@ -241,6 +251,7 @@ pub struct Model {
     pub size: Rect,
     pub keymap: Arc<Keymap>,
     pub theme: Theme,
+    pub chooser: Chooser,
     pub ingest: Ingest,
     pub mirror: Mirror,
     pub stats: Stats,
@@ -352,6 +363,7 @@ impl Model {
             size: Rect::new(0, 0, start.size.0, start.size.1),
             keymap: start.keymap,
             theme: start.theme,
+            chooser: Chooser::default(),
             ingest: start.ingest,
             mirror: Mirror::default(),
             stats: Stats::default(),

@@ -1,6 +1,6 @@
 //! The terminal: taken over, given back whatever happens, written to in one piece per frame.
 
-use super::input::Answer;
+use super::input::{Answer, Cut};
 use super::model::Model;
 use super::screen;
 use super::theme::Shade;
@@ -224,7 +224,7 @@ fn answered(heard: &[u8]) -> bool {
 }
 
 /// `ESC ] 11 ; rgb:RRRR/GGGG/BBBB`, with one to four hexadecimal digits each.
-fn colour(heard: &[u8]) -> Option<Shade> {
+pub(super) fn colour(heard: &[u8]) -> Option<Shade> {
     let text = String::from_utf8_lossy(heard);
     let (_, rest) = text.split_once("]11;rgb:")?;
     let end = rest.find(['\u{1b}', '\u{7}']).unwrap_or(rest.len());
@@ -246,23 +246,25 @@ fn part(hex: &str) -> Option<f32> {
 pub(super) struct Typed {
     pub(super) bytes: Vec<u8>,
     /// The answer that had begun and not ended.
-    pub(super) cut: Option<Answer>,
+    pub(super) cut: Option<Cut>,
 }
 
 fn typed(heard: &[u8]) -> Typed {
     let mut out = Typed::default();
-    let mut bytes = heard.iter().copied();
-    while let Some(byte) = bytes.next() {
+    let mut bytes = heard.iter();
+    while let Some(&byte) = bytes.next() {
         if byte != 0x1b {
             out.bytes.push(byte);
             continue;
         }
+        let rest = bytes.as_slice();
         let (answer, is_end): (_, fn(u8) -> bool) = match bytes.next() {
             Some(b']') => (Answer::Colour, |b| b == 0x07 || b == b'\\'),
             Some(b'[') => (Answer::Attributes, |b| (0x40..=0x7e).contains(&b)),
             _ => continue,
         };
-        out.cut = if bytes.any(is_end) { None } else { Some(answer) };
+        let is_whole = bytes.any(|byte| is_end(*byte));
+        out.cut = (!is_whole).then(|| Cut { answer, heard: String::from_utf8_lossy(rest).into_owned() });
     }
     out
 }
@@ -285,9 +287,10 @@ mod tests {
         assert!(answered(heard));
         assert_eq!(typed(heard), Typed { bytes: b"jnx".to_vec(), cut: None });
         let half = b"j\x1b]11;rgb:0000/00";
-        assert_eq!(typed(half), Typed { bytes: b"j".to_vec(), cut: Some(Answer::Colour) });
+        let cut = |answer, heard: &str| Some(Cut { answer, heard: heard.to_owned() });
+        assert_eq!(typed(half), Typed { bytes: b"j".to_vec(), cut: cut(Answer::Colour, "]11;rgb:0000/00") });
         let half = b"\x1b]11;rgb:00/00/00\x07n\x1b[?62;";
-        assert_eq!(typed(half), Typed { bytes: b"n".to_vec(), cut: Some(Answer::Attributes) });
+        assert_eq!(typed(half), Typed { bytes: b"n".to_vec(), cut: cut(Answer::Attributes, "[?62;") });
         assert!(!answered(b"\x1b]11;rgb:0000/0000/0000\x1b\\"));
     }
 }

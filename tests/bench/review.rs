@@ -39,10 +39,11 @@ fn diff() -> String {
         let text = piece(n).repeat(size / piece(n).len());
         let lines: Vec<&str> = text.split_terminator('\n').collect();
         let name = format!("src/directory/file_{n}.py");
-        diff.push_str(&format!(
+        let head = format!(
             "diff --git a/{name} b/{name}\nnew file mode 100644\n--- /dev/null\n+++ b/{name}\n@@ -0,0 +1,{} @@\n",
             lines.len()
-        ));
+        );
+        diff.push_str(&head);
         for line in lines {
             diff.extend(["+", line, "\n"]);
         }

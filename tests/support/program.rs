@@ -16,7 +16,7 @@ use tempfile::TempDir;
 pub const BINARY: &str = env!("CARGO_BIN_EXE_patchwork");
 
 /// How long a test waits for what takes a moment; only a fault makes it wait that long.
-pub const PATIENCE: Duration = Duration::from_mins(1);
+pub const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A `PATCHWORK_HOME` in a temporary directory.
 pub struct Home(TempDir);
@@ -195,6 +195,11 @@ impl Server {
 
     pub fn log_line(&self, part: &str) -> String {
         self.program.log_line(part)
+    }
+
+    /// What it said since the last line that was waited for, until it ended.
+    pub fn rest_of_log(&self) -> Vec<String> {
+        self.program.log.iter().collect()
     }
 
     pub fn signal(&self, signal: Signal) {

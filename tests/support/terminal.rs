@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// How long anything may take; only a fault makes it take so long.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_mins(2);
 
 /// What the terminal says when it is asked about its background.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl Background {
             Self::Light => b"\x1b]11;rgb:ffff/ffff/f0f0\x1b\\\x1b[?62;22c",
             Self::Unknown => b"\x1b[?62;22c",
             Self::Silent => b"",
-            Self::Half => b"\x1b]11;rgb:1111/1",
+            Self::Half => b"\x1b]11;rgb:ffff/f",
         }
     }
 }
@@ -225,13 +225,12 @@ impl Terminal {
         assert_ne!(modes(&*self.master), self.before, "raw mode");
     }
 
-    /// Waits until nothing has been written for a while, then says how much is written in the same time again.
-    pub fn idle_bytes(&self, a_while: Duration) -> usize {
+    /// Waits until nothing has been written for a while.
+    pub fn wait_idle(&self, a_while: Duration) {
         let deadline = Instant::now() + PATIENCE;
         while self.written_within(a_while) > 0 {
             assert!(Instant::now() < deadline, "it never stops writing\n{}", self.text());
         }
-        self.written_within(a_while)
     }
 
     fn written_within(&self, time: Duration) -> usize {

@@ -70,6 +70,18 @@ pub struct ChangeSet {
     /// What changed and why, in Markdown.
     pub summary: String,
     pub files: Vec<FileChange>,
+    /// What was done about comments on an earlier draft.
+    #[serde(default)]
+    pub addressed: Vec<Addressed>,
+}
+
+/// A comment that a change answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Addressed {
+    /// As the brief names it. What names no comment is passed over.
+    pub comment: String,
+    /// What was done, in a sentence.
+    pub how: String,
 }
 
 /// What will be written where; `None` deletes.
@@ -254,7 +266,7 @@ mod tests {
     }
 
     fn plan(files: Vec<FileChange>) -> Result<Plan, Vec<Problem>> {
-        let set = ChangeSet { title: "t".into(), summary: "s".into(), files };
+        let set = ChangeSet { title: "t".into(), summary: "s".into(), files, addressed: Vec::new() };
         set.plan(
             |p| match p.as_str() {
                 "a.txt" => Existing::Text("one\ntwo\ntwo\n".into()),

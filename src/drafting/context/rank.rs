@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 const K1: f64 = 1.2;
 const B: f64 = 0.85;
 /// Occurrences that one in the name of a definition counts for, and how many such names count.
-const DEFINED: f64 = 3.0;
+const DEFINED: f64 = 5.0;
 const MAX_DEFINED: u32 = 4;
 /// Worth of registering tools at all, beside the best score: for a report that misses a tool, and for any other.
 const REGISTERS_NEW: f64 = 0.3;
@@ -118,7 +118,8 @@ pub(super) fn demote_copies(scored: &mut [Scored], found: &[Found], paths: &[Rep
         let original = *first.entry(stats.digest).or_insert(one.at);
         if original != one.at {
             one.scale(COPY);
-            one.reasons.push((0.0, format!("the same text as {}", paths[original])));
+            // Explains more than the words that both have.
+            one.reasons.push((f64::INFINITY, format!("the same text as {}", paths[original])));
         }
     }
 }

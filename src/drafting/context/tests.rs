@@ -201,6 +201,127 @@ fn a_line_that_is_too_long_says_by_how_much() {
 }
 
 #[test]
+fn the_parts_that_are_shown_are_named_in_the_ranking() {
+    let repo = Repo::new([("server.py", "def search_costs(query):\n    return query\n".repeat(4_000))]);
+    let context = repo.choose(&gap(), 6_000);
+    let (file, excerpt) = (&context.ranked[0], &context.excerpts[0]);
+    assert!(!file.whole && file.left_out.is_empty() && file.tokens == excerpt.tokens, "{file:?}");
+    let first = |range: &(usize, usize)| excerpt.body.contains(&format!("{:>5}| ", range.0));
+    assert!(!file.lines.is_empty() && file.lines.iter().all(first), "{:?}", file.lines);
+    let shown: usize = file.lines.iter().map(|(from, to)| to - from + 1).sum();
+    assert_eq!(shown, excerpt.body.lines().filter(|l| l.contains("| ")).count());
+}
+
+#[test]
+fn where_something_is_defined_counts_more_than_where_it_is_used() {
+    let repo = Repo::new([
+        ("src/a_user.py", "from b import collect\n\n\nx = collect()\ny = collect()\nz = collect()\n".to_owned()),
+        ("src/b.py", "def collect():\n    total = 1\n    other = 2\n    return total + other\n\n\nz = 3\n".to_owned()),
+    ]);
+    let context = repo.choose(&report(&json!({"what_i_needed": "collect with a filter"}), &[]), 5_000);
+    assert_eq!(order(&context)[0], "src/b.py", "{:?}", context.ranked);
+    assert!(context.ranked[0].reasons.iter().any(|r| r.contains("defined")), "{:?}", context.ranked);
+}
+
+#[test]
+fn what_imports_the_best_file_and_what_it_imports_come_with_it() {
+    let repo = Repo::new([
+        (
+            "src/app/costs.py",
+            "from app.money import Amount\n\n\ndef search_costs(q):\n    return Amount(q)\n".to_owned(),
+        ),
+        ("src/app/money.py", "class Amount:\n    pass\n".to_owned()),
+        ("src/app/routes.py", "from app.costs import run\n\nrun()\n".to_owned()),
+        ("src/app/other.py", "x = 1\n".to_owned()),
+    ]);
+    let context = repo.choose(&gap(), 5_000);
+    let why =
+        |path: &str| context.ranked.iter().find(|f| f.path == path).map(|f| f.reasons.join(", ")).unwrap_or_default();
+    assert!(why("src/app/money.py").contains("imported by src/app/costs.py"), "{:?}", context.ranked);
+    assert!(why("src/app/routes.py").contains("imports src/app/costs.py"), "{:?}", context.ranked);
+    assert!(order(&context).iter().all(|p| *p != "src/app/other.py"));
+}
+
+#[test]
+fn a_missing_tool_leads_to_where_tools_are_registered() {
+    let registers = "@mcp.tool()\ndef one():\n    pass\n\n\n@mcp.tool()\ndef two():\n    pass\n".to_owned();
+    let repo =
+        Repo::new([("src/registry.py", registers), ("src/weather.py", "def forecast():\n    pass\n".to_owned())]);
+    let asks = |kind: &str| report(&json!({"what_i_needed": "a forecast", "gap_type": kind}), &[]);
+    let of = |kind: &str| {
+        let context = repo.choose(&asks(kind), 5_000);
+        context.ranked.iter().find(|f| f.path == "src/registry.py").map(|f| (f.score, f.reasons.join(", ")))
+    };
+    let (missing, other) = (of("missing_tool").unwrap(), of("wrong_format").unwrap());
+    assert!(missing.0 > 3.0 * other.0 && missing.1.contains("registers tools, 2 times"), "{missing:?} {other:?}");
+}
+
+#[test]
+fn copies_of_one_text_do_not_fill_the_first_places() {
+    let mut repo = billing();
+    let text = "search_costs date range filter\n".repeat(20);
+    for i in 0..20 {
+        repo.0.insert(RepoPath::parse(format!("apps/app{i:02}/search_costs_types.ts")).unwrap(), text.clone());
+    }
+    let context = repo.choose(&gap(), 20_000);
+    let first = order(&context).into_iter().take(5).filter(|p| p.starts_with("apps/")).count();
+    assert!(first <= 1, "{:?}", order(&context));
+    let copy = context.ranked.iter().find(|f| f.reasons.iter().any(|r| r.contains("the same text as apps/app")));
+    assert!(copy.is_some(), "{:?}", context.ranked);
+}
+
+#[test]
+fn files_that_are_never_shown_are_named_with_the_reason_when_their_names_match() {
+    let mut texts = billing().0;
+    texts.insert(RepoPath::parse("deploy/costs.pem").unwrap(), "TOKEN=1\n".to_owned());
+    let mut paths: Vec<RepoPath> = texts.keys().cloned().collect();
+    let dump = RepoPath::parse("dumps/search_costs.sql").unwrap();
+    paths.extend([dump.clone(), RepoPath::parse("dumps/unrelated.sql").unwrap()]);
+    let read =
+        |p: &RepoPath| texts.get(p).map_or(Existing::Opaque("it is larger than 1 MiB"), |t| Existing::Text(t.clone()));
+    let context = choose(&paths, &read, &gap(), None, 20_000);
+    let closed: Vec<(&str, &str)> = context.closed.iter().map(|c| (c.path.as_str(), c.why)).collect();
+    assert_eq!(closed, [(dump.as_str(), "it is larger than 1 MiB"), ("deploy/costs.pem", "it may hold secrets")]);
+    assert!(order(&context).iter().all(|p| *p != dump.as_str() && *p != "deploy/costs.pem"));
+}
+
+#[test]
+fn files_that_change_while_they_are_read_are_shown_as_they_are_or_named() {
+    let texts = billing().0;
+    let paths: Vec<RepoPath> = texts.keys().cloned().collect();
+    for seed in 0..40 {
+        let reads = std::sync::atomic::AtomicUsize::new(seed);
+        let read = |p: &RepoPath| match reads.fetch_add(7, std::sync::atomic::Ordering::Relaxed) % 5 {
+            0 => Existing::Missing,
+            1 => Existing::Opaque("it is not text"),
+            2 => Existing::Text(String::new()),
+            3 => Existing::Text("search_costs\n".repeat(3_000)),
+            _ => Existing::Text(texts[p].clone()),
+        };
+        let context = choose(&paths, &read, &gap(), None, 3_000);
+        assert!(context.tokens() <= 3_000, "{}", context.tokens());
+        let named = |f: &RankedFile| f.tokens > 0 || !f.left_out.is_empty();
+        assert!(context.ranked.iter().all(named), "{:?}", context.ranked);
+    }
+}
+
+#[test]
+fn squeezed_code_and_odd_line_ends_are_no_trouble() {
+    let one_line = format!("var search_costs={};", "a(1),".repeat(150_000));
+    let repo = Repo::new([
+        ("src/app.js", one_line),
+        ("src/old_mac.py", "def search_costs():\r    return 1\r".repeat(5_000)),
+        ("src/dos.py", "def search_costs():\r\n    return 1\r\n".repeat(5_000)),
+        ("src/no_end.py", "search_costs".to_owned()),
+        ("src/blank.py", "\n".repeat(100_000)),
+        ("src/marks.py", "\u{0}\u{feff}\u{2028}search_costs\u{301}\u{202e}\n".repeat(2_000)),
+    ]);
+    let context = repo.choose(&gap(), 8_000);
+    assert!(context.tokens() <= 8_000, "{}", context.tokens());
+    assert!(context.ranked.iter().any(|f| f.path == "src/no_end.py" && f.whole), "{:?}", context.ranked);
+}
+
+#[test]
 fn the_same_question_gets_the_same_answer() {
     let repo = billing();
     assert_eq!(repo.choose(&gap(), 9_000), repo.choose(&gap(), 9_000));

@@ -56,6 +56,11 @@ pub(super) fn prose(raw: &str, max: usize) -> String {
     out.join("\n").trim().to_owned()
 }
 
+/// Prose of one line, inside of a line of ours.
+pub(super) fn one_line(raw: &str, max_chars: usize) -> String {
+    inline(text::clipped(raw, max_chars).trim())
+}
+
 fn prose_line(line: &str) -> String {
     let text = line.trim_start();
     if text.is_empty() {
@@ -253,7 +258,7 @@ mod tests {
 
         #[test]
         fn nothing_acts_and_nothing_swallows_what_follows(raw in hostile(), max in 1_usize..200) {
-            for shown in [prose(&raw, max), fenced(&raw, max), code(&raw, max)] {
+            for shown in [prose(&raw, max), fenced(&raw, max), code(&raw, max), format!("Said: {}", one_line(&raw, max))] {
                 prop_assert_eq!(inert(&shown), Ok(()), "{}", &shown);
                 let whole = format!("{shown}\n\n## End\n");
                 let parsed: Vec<_> = pulldown_cmark::Parser::new(&whole).collect();

@@ -78,11 +78,26 @@ pub(crate) fn slug(raw: &str, max: usize) -> String {
     out
 }
 
+/// How the names of all branches of drafts begin.
+pub(crate) const BRANCHES: &str = "patchwork/";
+
 /// `patchwork/<title>-<report>-<n>`: legal for git whatever the title and the id are.
 pub(crate) fn branch(title: &str, short_id: &str, number: i64) -> String {
-    let parts = [slug(title, MAX_SLUG), slug(short_id, 12).replace('-', ""), number.to_string()];
+    let parts = [slug(title, MAX_SLUG), report_part(short_id), number.to_string()];
     let name = parts.into_iter().filter(|p| !p.is_empty()).collect::<Vec<_>>().join("-");
-    format!("patchwork/{name}")
+    format!("{BRANCHES}{name}")
+}
+
+/// Whether a branch has the name that some draft of the report would get.
+pub(crate) fn is_branch_of(name: &str, short_id: &str) -> bool {
+    let Some((rest, number)) = name.strip_prefix(BRANCHES).and_then(|rest| rest.rsplit_once('-')) else { return false };
+    let report = report_part(short_id);
+    let is_number = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+    is_number && !report.is_empty() && rest.strip_suffix(&report).is_some_and(|t| t.is_empty() || t.ends_with('-'))
+}
+
+fn report_part(short_id: &str) -> String {
+    slug(short_id, 12).replace('-', "")
 }
 
 #[cfg(test)]
@@ -123,6 +138,22 @@ mod tests {
         }
         assert_eq!(title("...", "no way to @sort"), "Close a reported gap: no way to sort");
         assert!(title(&"long ".repeat(100), "h").chars().count() <= MAX_TITLE);
+    }
+
+    #[test]
+    fn a_report_knows_its_branches() {
+        for (title, number) in [("Add a filter!", 1), ("", 12), ("1a2b3c4d", 3)] {
+            assert!(is_branch_of(&branch(title, "1a2b3c4d", number), "1a2b3c4d"));
+        }
+        for other in [
+            "patchwork/x-1a2b3c4d",
+            "patchwork/x-91a2b3c4d-1",
+            "x-1a2b3c4d-1",
+            "patchwork/x-1a2b3c4d-1x",
+            "patchwork/-",
+        ] {
+            assert!(!is_branch_of(other, "1a2b3c4d"), "{other}");
+        }
     }
 
     #[test]

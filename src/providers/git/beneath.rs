@@ -13,6 +13,7 @@ use std::path::Path;
 
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
+const TOO_LARGE: &str = "it is larger than 1 MiB";
 /// How every Git LFS pointer begins.
 const LFS_POINTER: &str = "version https://git-lfs.github.com/spec/";
 
@@ -43,13 +44,17 @@ fn try_read(root: &Path, path: &RepoPath) -> Result<Existing, Errno> {
         | FileType::BlockDevice
         | FileType::Unknown => return Ok(Existing::Opaque("it is not a regular file")),
     }
+    // Not a byte of it is read then; one that grows meanwhile is caught below.
+    if u64::try_from(stat.st_size).is_ok_and(|size| size > MAX_FILE_BYTES as u64) {
+        return Ok(Existing::Opaque(TOO_LARGE));
+    }
     let mut bytes = Vec::new();
     let read = File::from(file).take(MAX_FILE_BYTES as u64 + 1).read_to_end(&mut bytes);
     if read.is_err() {
         return Ok(Existing::Opaque("it can't be read"));
     }
     if bytes.len() > MAX_FILE_BYTES {
-        return Ok(Existing::Opaque("it is larger than 1 MiB"));
+        return Ok(Existing::Opaque(TOO_LARGE));
     }
     Ok(match String::from_utf8(bytes) {
         Ok(text) if text.contains('\0') => Existing::Opaque("it is not text"),

@@ -19,7 +19,7 @@ use std::path::PathBuf;
 
 pub use cache::GitCache;
 pub(super) use remote::TOKEN_VARIABLE;
-pub use worktree::{Changed, Worktree};
+pub use worktree::{Changed, OnTop, Worktree};
 
 /// Where a repository comes from and where the finished branch goes.
 #[derive(Debug, Clone)]

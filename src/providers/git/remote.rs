@@ -120,6 +120,13 @@ impl Address {
         }
     }
 
+    /// The same for words that the server said.
+    pub(super) fn hide(&self, words: &mut String) {
+        if let Some((_, token)) = &self.token {
+            redact::hide(words, token);
+        }
+    }
+
     /// Checks how a call that went there ended.
     pub(super) fn judge(&self, subcommand: &'static str, output: Output) -> Result<Vec<u8>, ProviderError> {
         if output.success { Ok(output.stdout) } else { Err(self.failure(subcommand, &output.stderr)) }

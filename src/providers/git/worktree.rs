@@ -3,6 +3,10 @@
 //! Its state is kept in memory where it matters: an agent may rewrite anything on disk, the `.git` file included, so git is told
 //! where its repository is and comparisons are made with the commit that was checked out, not with `HEAD`.
 
+mod push;
+
+pub use push::OnTop;
+
 use super::TrackedFile;
 use super::beneath;
 use super::cache;
@@ -10,7 +14,6 @@ use super::command::{Git, pieces};
 use super::remote::Address;
 use super::removal::remove_tree;
 use crate::domain::change::{Existing, NewFile, Plan, RepoPath};
-use crate::providers::error::sentence;
 use crate::providers::{ProviderError, redact};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -20,10 +23,6 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 const EXECUTABLE: u32 = 0o100_755;
 const LINK: u32 = 0o120_000;
 const SUBMODULE: u32 = 0o160_000;
-
-/// How receiving is done in a local repository: its hooks and housekeeping stay out of it.
-const QUIET_RECEIVE: &str = "git -c core.hooksPath=/dev/null -c core.alternateRefsCommand=true -c core.fsmonitor=false \
-                             -c receive.autogc=false -c gc.auto=0 -c maintenance.auto=false receive-pack";
 
 /// A checkout that belongs to one run. Removed when dropped, as far as that goes; [`Self::remove`] says whether it went.
 #[derive(Debug)]
@@ -218,59 +217,6 @@ impl Worktree {
         let git_dir = cache::add_again(&self.mirror, &self.root, &self.commit).await?;
         self.set_git_dir(git_dir);
         Ok(())
-    }
-
-    /// Gives the commit to the remote as a new branch. A branch of that name is never overwritten; when it holds this very
-    /// commit already, an earlier push got through.
-    pub async fn push(&self, branch: &str) -> Result<(), ProviderError> {
-        check_branch(branch).await?;
-        let commit = self.made.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let commit = commit.ok_or_else(|| ProviderError::git("push", "there is no commit to push yet"))?;
-        let target = format!("refs/heads/{branch}");
-        let git = self.address.allow(self.mirror_git("push")).args(["--porcelain", "--no-verify", "--no-signed"]);
-        let git = git.args([format!("--force-with-lease={target}:")]);
-        let git = if self.address.is_local() { git.args([format!("--receive-pack={QUIET_RECEIVE}")]) } else { git };
-        let git = git.args(["--"]).args([self.address.place()]).args([format!("{commit}:{target}")]);
-        let output = git.output().await?;
-        if output.success {
-            return Ok(());
-        }
-        let report = String::from_utf8_lossy(&output.stdout);
-        let rejection = report.lines().find_map(|l| l.strip_prefix('!'));
-        match self.remote_branch(&target).await {
-            // It got through, now or before, whatever was heard of it.
-            Ok(Some(there)) if there == commit => return Ok(()),
-            // Without a rejection the first complaint says more than a second one would.
-            Err(again) if rejection.is_some() => return Err(again),
-            Ok(_) | Err(_) => {}
-        }
-        match rejection {
-            Some(rejection) => Err(self.address.hiding(self.rejected(branch, rejection, &output.stderr))),
-            None => Err(self.address.failure("push", &output.stderr)),
-        }
-    }
-
-    /// What a rejection of our branch means.
-    fn rejected(&self, branch: &str, rejection: &str, stderr: &str) -> ProviderError {
-        if rejection.contains("stale info") || rejection.contains("already exists") {
-            let place = self.address.shown();
-            let message = format!("the branch `{branch}` exists already in {place}: it is left as it is. Draft again");
-            return ProviderError::git("push", message);
-        }
-        let reason = rejection.rsplit('\t').next().unwrap_or(rejection);
-        let said: Vec<&str> = stderr.lines().filter_map(|l| l.strip_prefix("remote:")).map(str::trim).collect();
-        let said = said.join(" ");
-        let server = if said.trim().is_empty() { String::new() } else { format!(": {}", said.trim()) };
-        let refused = sentence(&format!("the server refused the branch {reason}{server}"));
-        ProviderError::git("push", format!("{refused} Its rules must allow new branches below `patchwork/`"))
-    }
-
-    async fn remote_branch(&self, full_name: &str) -> Result<Option<String>, ProviderError> {
-        let git = self.address.allow(Git::nowhere("ls-remote")).args(["--"]).args([self.address.place()]);
-        let listing = self.address.judge("ls-remote", git.args([full_name]).output().await?)?;
-        let listing = String::from_utf8_lossy(&listing);
-        let line = listing.lines().filter_map(|l| l.split_once('\t')).find(|(_, name)| *name == full_name);
-        Ok(line.map(|(commit, _)| commit.to_owned()))
     }
 
     /// Removes the directory. What git remembers of it goes with the next checkout.

@@ -166,16 +166,10 @@ impl Github {
         Ok(News { pull, checks })
     }
 
-    /// Gives a pull request another title and body.
-    pub async fn edit_pull_request(
-        &self,
-        slug: &str,
-        number: u64,
-        title: &str,
-        body: &str,
-    ) -> Result<PullRequest, ProviderError> {
+    /// Gives a pull request another body.
+    pub async fn edit_pull_request(&self, slug: &str, number: u64, body: &str) -> Result<PullRequest, ProviderError> {
         let (path, what) = place(slug, number)?;
-        let body = wire::edited_pull_request(title, body);
+        let body = wire::edited_pull_request(body);
         // Twice is as good as once.
         let response = self.write((Method::PATCH, &path), &body, Repeat::Always, &what).await?;
         self.read(response, wire::pull_request).await

@@ -100,8 +100,8 @@ pub(super) fn new_pull_request(new: &NewPullRequest, draft: bool) -> Value {
     })
 }
 
-pub(super) fn edited_pull_request(title: &str, body: &str) -> Value {
-    json!({"title": clip(title, MAX_TITLE), "body": clip(body, MAX_BODY)})
+pub(super) fn edited_pull_request(body: &str) -> Value {
+    json!({"body": clip(body, MAX_BODY)})
 }
 
 /// In a quiet grey, for the user to change.

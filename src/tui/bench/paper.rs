@@ -178,12 +178,11 @@ impl Paper {
         if place.row > 0 {
             return Some(Place { row: place.row - 1, ..place });
         }
-        let (section, line) = match place.line.checked_sub(1) {
-            Some(line) => (place.section, line),
-            None => {
-                let section = place.section.checked_sub(1)?;
-                (section, self.lines(section).checked_sub(1)?)
-            }
+        let (section, line) = if let Some(line) = place.line.checked_sub(1) {
+            (place.section, line)
+        } else {
+            let section = place.section.checked_sub(1)?;
+            (section, self.lines(section).checked_sub(1)?)
         };
         let place = Place { section, line, row: 0 };
         Some(Place { row: self.rows(place).saturating_sub(1), ..place })
@@ -236,9 +235,11 @@ impl Paper {
     /// To the beginning of the next part, or of the one before; a file without hunks is one.
     pub fn step_part(&mut self, forward: bool) {
         let Place { section, line, row } = self.cursor;
-        let here = match forward {
-            true => self.section_parts(section).into_iter().find(|at| *at > line),
-            false => self.section_parts(section).into_iter().rev().find(|at| *at < line || (*at == line && row > 0)),
+        let mut parts = self.section_parts(section).into_iter();
+        let here = if forward {
+            parts.find(|at| *at > line)
+        } else {
+            parts.rfind(|at| *at < line || (*at == line && row > 0))
         };
         let found = match here {
             Some(at) => Some((section, at)),

@@ -18,13 +18,15 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, model: &Model, question: &Quest
             format!("{n} drafts are running. They go on when Patchwork runs again. Quit?  {yes} yes  {no} no")
         }
         Question::Discard(_) => {
-            format!("The change is thrown away; a re-draft costs anew. Discard it?  {yes} yes  {no} no")
+            format!("Discard this change? A re-draft costs anew.  {yes} yes  {no} no")
         }
         Question::Replace { waiting: 1, .. } => {
-            format!("A change waits for your review and would be thrown away. Draft again?  {yes} yes  {no} no")
+            format!("Draft again? The change that waits for your review would be thrown away.  {yes} yes  {no} no")
         }
         Question::Replace { waiting, .. } => {
-            format!("{waiting} changes wait for your review and would be thrown away. Draft again?  {yes} yes  {no} no")
+            format!(
+                "Draft again? {waiting} changes that wait for your review would be thrown away.  {yes} yes  {no} no"
+            )
         }
     };
     let width = area.width.saturating_sub(2).min(64);

@@ -6,12 +6,14 @@ use super::super::bench::{self, Edit, IntroKey, Page, Part};
 use super::super::message::{Effect, Subject};
 use super::super::model::{DraftsFocus, Model, Mood, Overlay, Pending, Question};
 use super::super::screen;
+use crate::domain::diff::FileDiff;
 use crate::domain::draft::{Draft, TargetKind, Verdict};
 use crate::domain::id::{CommandId, DraftId};
 use crate::domain::review::{Choices, Proposal};
 use crate::domain::text;
 use crate::protocol::{Command, Receipt, Refusal};
 use crossterm::event::KeyEvent;
+use std::ops::Range;
 use tui_textarea::{CursorMove, TextArea};
 
 /// A change that waits and is read, with what is decided about it so far.
@@ -158,21 +160,29 @@ pub(super) fn file(model: &mut Model, forward: bool) {
     }
 }
 
+/// What is under the cursor: a hunk, or all parts of a file.
+fn meant(model: &Model) -> Option<(&FileDiff, Range<usize>)> {
+    let files = &model.run()?.change.files;
+    match model.drafts.bench.paper.part()? {
+        Part::Hunk(file, hunk) => Some((files.get(file)?, hunk..hunk + 1)),
+        Part::File(file) => files.get(file).map(|file| (file, 0..file.parts())),
+    }
+}
+
+/// Whether all of it is dropped.
+pub(super) fn would_take_back(model: &Model) -> bool {
+    let Some(((file, mut parts), choices)) = meant(model).zip(decided(model)) else { return false };
+    parts.all(|part| bench::is_dropped(choices, file, part))
+}
+
 /// Drops what is under the cursor, or takes it back. A file of which anything stays is dropped whole.
 pub(super) fn drop_part(model: &mut Model, out: &mut Vec<Effect>) {
-    let Some((desk, run)) = desk(model).zip(model.run()) else { return not_read(model) };
-    let paper = &model.drafts.bench.paper;
-    let (file, parts) = match paper.part() {
-        Some(Part::Hunk(file, hunk)) => (file, hunk..hunk + 1),
-        Some(Part::File(file)) => (file, 0..run.change.files.get(file).map_or(0, |f| f.parts())),
-        None => {
-            let key = model.keymap.key(Action::NextHunk).to_owned();
-            return model.say(Mood::Plain, format!("Nothing to drop here: {key} goes to the first hunk"));
-        }
+    let Some(desk) = desk(model) else { return not_read(model) };
+    let Some((file, parts)) = meant(model) else {
+        let key = model.keymap.key(Action::NextHunk).to_owned();
+        return model.say(Mood::Plain, format!("Nothing to drop here: {key} goes to the first hunk"));
     };
-    let Some(file) = run.change.files.get(file) else { return };
-    let drop = parts.clone().any(|part| !bench::is_dropped(desk.choices, file, part));
-    let choices = bench::dropping(desk.choices, file, parts, drop);
+    let choices = bench::dropping(desk.choices, file, parts, !would_take_back(model));
     decide(model, choices, out);
 }
 

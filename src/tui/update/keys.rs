@@ -2,7 +2,8 @@
 
 use super::super::action::{Action, Context};
 use super::super::message::Effect;
-use super::super::model::{Focus, Model, Overlay, Question, View};
+use super::super::model::{Chooser, Focus, Model, Overlay, Question, View};
+use super::super::theme::Shade;
 use super::{bench, drafts, filter, list, note, servers, triage};
 use crossterm::event::{KeyEvent, KeyEventKind};
 
@@ -58,6 +59,13 @@ fn is_early(model: &Model, action: Option<Action>) -> bool {
     }
 }
 
+/// The theme that goes with the terminal, unless the user has chosen one meanwhile.
+pub(super) fn background(model: &mut Model, shade: Shade) {
+    if model.chooser == Chooser::Terminal && model.theme.shade != shade {
+        model.theme = model.theme.other();
+    }
+}
+
 /// Pasted text is text, never keys: outside an editor it is refused, so that a slip of the clipboard can't review fifty reports.
 pub(super) fn paste(model: &mut Model, text: &str, out: &mut Vec<Effect>) {
     match model.context() {
@@ -91,7 +99,7 @@ fn act(model: &mut Model, action: Action, out: &mut Vec<Effect>) {
         Action::Help => model.overlays.push(Overlay::Help { scroll: 0 }),
         Action::CloseHelp | Action::No => drop(model.overlays.pop()),
         Action::Yes => yes(model, out),
-        Action::Theme => model.theme = model.theme.other(),
+        Action::Theme => (model.theme, model.chooser) = (model.theme.other(), Chooser::User),
         Action::Inbox => model.view = View::Inbox,
         Action::Drafts => drafts::show(model, None),
         Action::Servers => servers::show(model, out),

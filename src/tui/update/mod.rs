@@ -39,6 +39,7 @@ pub fn update(model: &mut Model, message: Msg) -> Vec<Effect> {
         Msg::Paste(text) => keys::paste(model, &text, &mut out),
         Msg::Mouse(mouse) => mouse::mouse(model, mouse, &mut out),
         Msg::Resize(width, height) => (model.size.width, model.size.height) = (width, height),
+        Msg::Background(shade) => keys::background(model, shade),
         Msg::Signal(signal) => feed::signal(model, signal, &mut out),
         Msg::Answer(answer) => answers::answer(model, answer, &mut out),
         Msg::Tick => {}

@@ -3,7 +3,7 @@
 use super::super::action::{Action, Context};
 use super::super::keymap::Binding;
 use super::super::model::{FilterInput, Focus, Model, NoteEditor, Reviewed, View};
-use super::triage;
+use super::{bench, triage};
 use crate::domain::draft::{TargetKind, Verdict};
 
 /// The word of a key for the footer; `None` where it has none, or would do nothing.
@@ -19,6 +19,9 @@ pub fn hint<'k>(model: &Model, binding: &'k Binding) -> Option<&'k str> {
 fn takes_back(model: &Model, action: Action) -> bool {
     (action == Action::HideReviewed && model.inbox.reviewed == Reviewed::Hidden)
         || (action == Action::Review && !triage::would_review(model))
+        || (action == Action::TurnOver && model.on_bench())
+        || (action == Action::DropHunk && bench::would_take_back(model))
+        || (action == Action::ReadyOrDraft && bench::decided(model).is_some_and(|c| c.draft == Some(false)))
 }
 
 /// Judged by what the action needs, so it is true for whatever has the keys.
@@ -55,7 +58,8 @@ fn useful(model: &Model, action: Action) -> bool {
         Action::Complete => matches!(&model.inbox.focus, Focus::Filter(input) if can_go_on(input)),
         Action::HideReviewed => !model.filter_decides(),
         // In a list there is nothing to go back from, or only to another list.
-        Action::Back => matches!(model.context(), Context::Detail | Context::Run | Context::Server),
+        Action::Back => matches!(model.context(), Context::Detail | Context::Run | Context::Review | Context::Server),
+        Action::EditText | Action::Discard => model.on_bench(),
         Action::Quit
         | Action::Interrupt
         | Action::Suspend
@@ -76,10 +80,8 @@ fn useful(model: &Model, action: Action) -> bool {
         | Action::LeaveFilter
         | Action::Undo
         | Action::LeaveNote
-        | Action::EditText
         | Action::AcceptBase
         | Action::LeaveBase
-        | Action::Discard
         | Action::Yes
         | Action::No => true,
     }

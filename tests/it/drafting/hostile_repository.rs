@@ -78,10 +78,18 @@ async fn a_draft_in_a_hostile_repository_is_a_draft_and_nothing_else() {
         {"path": "dollar.py", "action": "edit", "content": null, "edits": [{"search": "search_costs", "replace": "search"}]},
     ]);
     world.anthropic.reply(Reply::change("Add a date range", &files));
-    let (_, published) = world.publish(&id).await;
+    let (detail, published) = world.publish(&id).await;
     let bare = world.bare();
     let stat = git(&bare, &["diff", "--name-status", "main", &published.branch]);
     assert_eq!(stat, "M\tdollar.py\nA\tsrc/ranges.py", "nothing else changed, odd names and line ends included");
+    let told: Vec<&String> = detail.stages.iter().flat_map(|stage| &stage.details).collect();
+    for line in [
+        "big_search_costs.py is not shown: it is larger than 1 MiB",
+        "leak_search_costs.py is not shown: it is a symbolic link",
+        "5 tracked names are left out",
+    ] {
+        assert!(told.iter().any(|detail| detail.contains(line)), "{line} is not in {told:#?}");
+    }
     let dollar = git(&bare, &["show", &format!("{}:dollar.py", published.branch)]);
     assert_eq!(dollar, "ID = '$Id$' # search", "byte for byte");
     let asked = text_of(&world.anthropic.requests()[0]["messages"][0]);

@@ -9,9 +9,12 @@ mod hostile_report;
 mod hostile_repository;
 mod hub_faults;
 mod killed;
+mod limits;
 mod lookup;
 mod model_faults;
+mod pull_state;
 mod ranking;
+mod redraft;
 mod repair;
 mod resume;
 mod review;
@@ -26,7 +29,9 @@ use patchwork::domain::feedback::{Feedback, NewFeedback};
 use patchwork::domain::id::{DraftId, FeedbackId, NoteId};
 use patchwork::domain::note::Note;
 use patchwork::domain::time::Millis;
-use patchwork::drafting::{self, Artifact, DraftError, Job, Outcome, Reporter, Saved, SavedChange, Stop, Tools};
+use patchwork::drafting::{
+    self, Artifact, Call, Denied, DraftError, Job, Outcome, Reporter, Saved, SavedChange, Stop, Tools,
+};
 use patchwork::protocol::read::{Detail, RankedFile};
 use patchwork::providers::{GitCache, Http};
 use serde_json::{Value, json};
@@ -106,6 +111,7 @@ impl Bench {
             target: TargetKind::Local,
             confirm: false,
             previous: None,
+            replaces: None,
         }
     }
 
@@ -249,6 +255,10 @@ impl Reporter for Recorder {
             Artifact::Usage(usage) => told.usage = Some(usage),
             Artifact::Log(log) => told.log.push_str(&log),
         })
+    }
+
+    fn allow(&self, call: Call) -> BoxFuture<'_, Result<Call, Denied>> {
+        Box::pin(async move { Ok(call) })
     }
 
     fn progress(&self, _stage: Stage, _bytes: i64, tail: &str) {

@@ -5,7 +5,7 @@ use crate::support::fake::anthropic::Reply;
 use crate::support::fake::world::{World, branches, published};
 use crate::support::git::git;
 use crate::support::me;
-use crate::support::program::until;
+use crate::support::running::until;
 use futures::StreamExt;
 use patchwork::domain::draft::{DraftState, DrafterKind, Stage, Verdict};
 use patchwork::domain::id::{DraftId, FeedbackId};

@@ -23,7 +23,7 @@ use std::time::Duration;
 use tower::ServiceExt;
 
 /// How long anything may take before a test fails.
-const TIME: Duration = Duration::from_secs(20);
+const TIME: Duration = Duration::from_mins(2);
 
 /// An engine of its own and the router over it.
 struct Door {

@@ -309,12 +309,12 @@ async fn people_and_teams_are_asked_for_a_review() {
 }
 
 #[tokio::test]
-async fn a_pull_request_gets_another_title_and_body() {
+async fn a_pull_request_gets_another_body() {
     let (fake, client, _dir) = with_pull().await;
     fake.fail(EDIT, Fault::LoseAnswer);
-    let edited = client.edit_pull_request("o/r", 1, "Another", &"b".repeat(70_000)).await.unwrap();
+    let edited = client.edit_pull_request("o/r", 1, &"b".repeat(70_000)).await.unwrap();
     assert_eq!((edited.number, edited.body.chars().count()), (1, 65_536));
-    assert_eq!(fake.pulls()[0]["title"], "Another");
+    assert_eq!(fake.pulls()[0]["title"], "A change", "which stays");
 }
 
 #[tokio::test]
@@ -350,7 +350,7 @@ async fn everything_works_below_the_path_of_an_enterprise_server() {
     assert_eq!(client.talk("o/r", 1).await.unwrap().len(), 3);
     assert_eq!(client.open_from("o/r", "wo").await.unwrap().len(), 1);
     assert!(client.look_again("o/r", 1, &mut Seen::default()).await.unwrap().checks.is_some());
-    client.edit_pull_request("o/r", 1, "Another", "Body").await.unwrap();
+    client.edit_pull_request("o/r", 1, "Body").await.unwrap();
     client.add_labels("o/r", 1, &["bug".into()]).await.unwrap();
     client.request_reviewers("o/r", 1, &["ada".into()]).await.unwrap();
     assert!(client.comment_once("o/r", 1, "mark", "mark").await.unwrap());
@@ -363,7 +363,7 @@ async fn every_refusal_of_the_new_calls_is_a_sentence() {
     type Call = fn(Github) -> futures::future::BoxFuture<'static, Option<ProviderError>>;
     let calls: [(&str, Call); 5] = [
         (PULL, |c| Box::pin(async move { c.pull_request("o/r", 1).await.err() })),
-        (EDIT, |c| Box::pin(async move { c.edit_pull_request("o/r", 1, "t", "b").await.err() })),
+        (EDIT, |c| Box::pin(async move { c.edit_pull_request("o/r", 1, "b").await.err() })),
         (NEW_LABEL, |c| Box::pin(async move { c.add_labels("o/r", 1, &["x".into()]).await.err() })),
         (REVIEWERS, |c| Box::pin(async move { c.request_reviewers("o/r", 1, &["ada".into()]).await.err() })),
         (COMMENT, |c| Box::pin(async move { c.comment_once("o/r", 1, "m", "m").await.err() })),

@@ -25,7 +25,7 @@ fn http(idle: Duration) -> (Http, Waits) {
 }
 
 /// Long enough never to matter.
-const PATIENT: Duration = Duration::from_secs(30);
+const PATIENT: Duration = Duration::from_mins(2);
 
 /// A server that nobody should talk to, or at least tell nothing.
 struct Stranger {

@@ -2,10 +2,10 @@
 
 use super::{CTRL_S, home_with};
 use crate::support::program::Home;
-use crate::support::terminal::{Setup, Terminal};
+use crate::support::terminal::{PATIENCE, Setup, Terminal};
 use rustix::process::Signal;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 const CTRL_Z: &str = "\x1a";
 const ESC: &str = "\x1b";
@@ -64,7 +64,7 @@ fn killed_while_a_note_is_half_typed_the_text_is_there_after_the_next_start() {
     t.wait_for("─ Note");
     t.send("half a thou");
     t.wait_for("half a thou");
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + PATIENCE;
     let on_disk =
         || unsaved(&home).iter().any(|f| std::fs::read_to_string(f).is_ok_and(|text| text.contains("\"half a thou\"")));
     while !on_disk() {
@@ -117,7 +117,7 @@ fn a_terminal_that_vanishes_takes_the_program_with_it() {
     let t = Terminal::open(&home);
     t.wait_for("a need");
     let ended = t.vanish();
-    let status = ended.recv_timeout(Duration::from_secs(30)).expect("it goes on without a terminal");
+    let status = ended.recv_timeout(PATIENCE).expect("it goes on without a terminal");
     assert_eq!((status.exit_code(), status.signal()), (0, None));
     // The database is free again.
     let t = Terminal::open(&home);

@@ -12,7 +12,7 @@ fn home() -> (Home, PathBuf) {
     let home = Home::new();
     let repository = home.path().join("server");
     std::fs::create_dir(&repository).unwrap();
-    let middle: String = (0..40).map(|n| format!("line_{n} = {n}\n")).collect();
+    let middle: String = (0..40).flat_map(|n| ["line_".to_owned(), n.to_string(), " = 0\n".to_owned()]).collect();
     std::fs::write(repository.join("server.py"), format!("first = 1\n{middle}last = 1\n")).unwrap();
     git(&repository, &["init", "--quiet", "--initial-branch=main"]);
     git(&repository, &["add", "--all"]);
@@ -85,7 +85,7 @@ fn a_change_that_nobody_wants_is_gone() {
     t.send("3");
     t.wait_for("+first = 2");
     t.send("x");
-    t.wait_for("Discard it?");
+    t.wait_for("Discard this change?");
     t.send("y");
     t.wait_for("was cancelled");
     t.send("q");

@@ -40,6 +40,7 @@ fn situations() -> Vec<(&'static str, Sitting)> {
         ("run, failed", at(drafts(w, h), "j enter")),
         ("run, published", at(drafts(w, h), "G enter")),
         ("review", at(review::bench(w, h), "n")),
+        ("review, dropped", at(review::bench(w, h), "n space r")),
         ("review, verify failed", review::failed(w, h)),
         ("review, its base branch", at(review::bench(w, h), "b")),
         ("help", at(inbox(w, h), "?")),

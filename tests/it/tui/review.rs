@@ -418,7 +418,7 @@ fn a_change_is_thrown_away_only_after_a_question() {
         let mut s = bench(120, 40);
         s.keys(place);
         assert_eq!(sent(&mut s, "x"), [], "{place}");
-        assert!(s.scene.shows("Discard it?"), "{place}:\n{}", s.scene.text());
+        assert!(s.scene.shows("Discard this change?"), "{place}:\n{}", s.scene.text());
         assert_eq!(sent(&mut s, "n"), []);
         s.keys("x");
         assert_eq!(sent(&mut s, "y"), [Command::CancelDraft { draft: d1() }], "{place}");

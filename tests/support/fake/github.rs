@@ -17,6 +17,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 /// The routes, by the names that [`Github::fail`] takes.
 pub const REPOSITORY: &str = "GET repository";
 pub const LIST: &str = "GET pulls";
+/// The same without a branch: all that are open.
+pub const OPEN: &str = "GET open pulls";
 pub const CREATE: &str = "POST pulls";
 pub const PULL: &str = "GET pull";
 pub const EDIT: &str = "PATCH pull";
@@ -30,7 +32,8 @@ pub const REVIEWERS: &str = "POST reviewers";
 pub const CHECK_RUNS: &str = "GET check runs";
 pub const STATUS: &str = "GET status";
 
-pub const ROUTES: [&str; 14] = [
+pub const ROUTES: [&str; 15] = [
+    OPEN,
     REPOSITORY,
     LIST,
     CREATE,
@@ -392,7 +395,10 @@ impl Inner {
         let number = |n: &str| n.parse::<usize>().unwrap_or_default();
         match (asked.method, parts) {
             (&Method::GET, []) => faults.apply(REPOSITORY, async { self.repository() }).await,
-            (&Method::GET, ["pulls"]) => faults.apply(LIST, async { self.list(asked) }).await,
+            (&Method::GET, ["pulls"]) => {
+                let route = if asked.query.contains("head=") { LIST } else { OPEN };
+                faults.apply(route, async { self.list(asked) }).await
+            }
             (&Method::POST, ["pulls"]) => faults.apply(CREATE, async { self.create(bytes) }).await,
             (&Method::GET, ["pulls", n]) => faults.apply(PULL, async { self.pull(number(n), asked) }).await,
             (&Method::PATCH, ["pulls", n]) => faults.apply(EDIT, async { self.edit(number(n), bytes) }).await,

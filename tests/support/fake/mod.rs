@@ -39,7 +39,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 /// How long anything may take before a test fails.
-pub const TIME: Duration = Duration::from_mins(1);
+pub const TIME: Duration = Duration::from_mins(2);
 
 /// What a fake was sent and the real thing would not take.
 #[derive(Debug, Clone, Default)]

@@ -111,6 +111,8 @@ impl World {
         config.openai_compatible.model = compatible::MODELS[0].into();
         config.openai_compatible.base_url = compatible.url();
         config.github.api_url = github.url().into();
+        // Tests look at pull requests when they want to.
+        config.github.poll_interval = Duration::from_hours(24 * 7);
         config.github.server_url = git.url().into();
         let here = |server: &str, source| Repository::new(server, source);
         config.repositories = vec![here("here", Source::Local(checkout)), here("*", Source::Github(SLUG.into()))];

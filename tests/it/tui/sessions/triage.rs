@@ -5,7 +5,22 @@ use crate::support::desk::{Desk, Sitting};
 use patchwork::domain::id::FeedbackId;
 use patchwork::protocol::{Command, Refusal, RefusalKind};
 use patchwork::tui::message::{Effect, Msg};
+use patchwork::tui::theme::Shade;
 use serde_json::json;
+
+/// On a slow line the terminal's answer comes when the screen is there already.
+#[tokio::test]
+async fn a_late_word_about_the_background_counts_until_the_user_has_chosen() {
+    let mut s = session(&["a"]).await;
+    let first = s.scene.cells();
+    s.send(Msg::Background(Shade::Light)).await;
+    let light = s.scene.cells();
+    assert_ne!(light, first);
+    s.keys("T").await;
+    assert_eq!(s.scene.cells(), first);
+    s.send(Msg::Background(Shade::Light)).await;
+    assert_eq!(s.scene.cells(), first);
+}
 
 #[tokio::test]
 async fn a_reviewed_report_leaves_and_the_next_one_takes_its_place() {
