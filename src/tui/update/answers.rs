@@ -100,7 +100,13 @@ fn submitted(model: &mut Model, id: &CommandId, result: Result<Receipt, Refusal>
             model.say(Mood::Bad, refusal.detail);
         }
         (Pending::Draft { .. }, Ok(receipt)) => drafts::started(model, &receipt),
-        (Pending::Cancel { .. }, Ok(_)) => model.say(Mood::Plain, "Cancelling"),
+        (Pending::Cancel { draft }, Ok(_)) => {
+            // The news of it may have come first, and says more.
+            let over = model.mirror.drafts().iter().any(|d| d.id == draft && d.state.is_over());
+            if !over {
+                model.say(Mood::Plain, "Cancelling");
+            }
+        }
         (Pending::Publish { .. }, Ok(_)) => model.say(Mood::Plain, "Publishing"),
         (Pending::Decision { .. }, result) => bench::answered(model, id, result),
         (Pending::Draft { report, marked }, Err(refusal)) => {
