@@ -261,6 +261,7 @@ async fn prepare(inner: &Arc<Inner>, git: &GitCache, id: &DraftId) -> Result<(Jo
         commit,
         conversation: read_back(store, id, ArtifactName::Conversation).await?,
         change: read_back(store, id, ArtifactName::Change).await?,
+        verified: read_back(store, id, ArtifactName::Verified).await?,
         released: if released(&draft) { Some(reviewed(store, id).await?) } else { None },
     };
     let (previous, replaces) = history::before(inner, &draft).await.map_err(text)?;
@@ -397,6 +398,10 @@ impl Reporter for Recorder {
                 Artifact::Conversation(said) => as_json(draft, ArtifactName::Conversation, &said)?,
                 Artifact::Proposal(proposal) => as_json(draft, ArtifactName::Proposal, &proposal)?,
                 Artifact::Change(change) => as_json(draft, ArtifactName::Change, &change)?,
+                Artifact::Verified(verified) => {
+                    self.store(as_json(draft.clone(), ArtifactName::Verified, &verified)?).await?;
+                    Change::SetVerdict { draft, verdict: verified.verdict }
+                }
                 Artifact::Diff(diff) => Change::SaveArtifact { draft, name: ArtifactName::Diff, content: diff },
                 Artifact::Usage(usage) => {
                     let cost = drafting::price_of(&self.config, &self.model).map(|price| drafting::cost(usage, price));
