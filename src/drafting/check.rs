@@ -49,6 +49,8 @@ fn named(drafter: DrafterKind, name: &str, checked: Result<ModelInfo, ProviderEr
                 let advice = format!("choose another: `model` under [{drafter}] in config.toml");
                 Finding::doubtful(format!("{name}: {warning}"), advice)
             }
+            // Such a server may want no key at all.
+            None if drafter == DrafterKind::OpenaiCompatible => Finding::good(format!("{name} is there")),
             None => Finding::good(format!("the key is good, and {name} is there")),
         },
         // Such a server may know more names than it lists.

@@ -346,14 +346,14 @@ async fn edits_by_hand_are_seen_when_the_view_opens_and_mistakes_are_told() {
     let mut s = session(MINE).await;
     s.keys("5 1").await;
     let file = s.test.dir.path().join("config/config.toml");
-    fs::write(&file, MINE.replace("= 2", "= 7")).unwrap();
+    fs::write(&file, MINE.replace("= 2", "= 1")).unwrap();
     s.keys("5").await;
     let parallel = |s: &Session| s.scene.lines().into_iter().find(|line| line.contains("parallel")).unwrap();
-    assert!(parallel(&s).contains(" 7 "), "{}", s.scene.text());
+    assert!(parallel(&s).contains(" 1 "), "{}", s.scene.text());
     fs::write(&file, "[drfat]\n").unwrap();
     s.keys("1 5").await;
     assert!(s.scene.shows("did you mean `draft`?") && s.scene.shows("Until it is mended"), "{}", s.scene.text());
-    assert!(parallel(&s).contains(" 7 "), "what was read before holds:\n{}", s.scene.text());
+    assert!(parallel(&s).contains(" 1 "), "what was read before holds:\n{}", s.scene.text());
     s.keys("g").await;
     while s.scene.model.settings.current().unwrap().name != "draft.parallel" {
         s.keys("j").await;
