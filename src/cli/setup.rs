@@ -1,9 +1,11 @@
 //! What every command begins with: settings, keys, and an engine of the right kind.
 
 use super::exit::complain;
-use crate::config::{self, Layer, Loaded, LoadedSecrets, Origin, Secrets, Within, Written};
+use crate::config::{self, Layer, Loaded, LoadedSecrets, Origin, Secrets, Sources, Within, Written};
+use crate::drafting::Tools;
 use crate::engine::{Clock, Engine, EngineOptions, Mode};
 use crate::protocol::{Actor, Door};
+use crate::providers::{GitCache, Http};
 use anyhow::Context;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -37,28 +39,46 @@ impl ServerArgs {
 /// What a process knows before it opens anything.
 #[derive(Debug)]
 pub(super) struct Setup {
+    /// To read them again.
+    pub sources: Sources,
     pub loaded: Loaded,
     pub secrets: Arc<Secrets>,
 }
 
 /// The settings that the flags make; the environment and the file lie under them.
 pub(super) fn load(global: &Global, server: &ServerArgs) -> Result<Loaded, config::ConfigError> {
+    sources(global, server).load()
+}
+
+/// The same, still to be read.
+pub(super) fn sources(global: &Global, server: &ServerArgs) -> Sources {
     let mut flags = Layer::default();
     flags.database.path = global.database.clone().map(|path| Written::new(path, Origin::Flag("--database")));
     flags.server.host = server.host.map(|host| Written::new(host, Origin::Flag("--host")));
     flags.server.port = server.port.map(|port| Written::new(port, Origin::Flag("--port")));
-    config::load(flags, global.config.as_deref(), &config::process_vars)
+    Sources::new(flags, global.config.clone(), config::process_vars)
 }
 
 impl Setup {
     pub(super) fn load(global: &Global, server: &ServerArgs) -> anyhow::Result<Self> {
-        let loaded = load(global, server)?;
-        let LoadedSecrets { secrets, warnings } =
-            Secrets::load(&loaded.paths.secrets_file, &config::process_vars).context("keys")?;
+        let sources = sources(global, server);
+        let loaded = sources.load()?;
+        let LoadedSecrets { secrets, warnings } = sources.secrets(&loaded.paths.secrets_file).context("keys")?;
         for warning in warnings {
             complain(&warning);
         }
-        Ok(Self { loaded, secrets: Arc::new(secrets) })
+        Ok(Self { sources, loaded, secrets: Arc::new(secrets) })
+    }
+
+    /// What trying the settings needs.
+    pub(super) fn tools(&self) -> Tools {
+        Tools {
+            http: Http::new(),
+            config: Arc::new(self.loaded.config.clone()),
+            secrets: Arc::clone(&self.secrets),
+            git: GitCache::new(self.loaded.paths.cache_dir.clone()),
+            cache_dir: self.loaded.paths.cache_dir.clone(),
+        }
     }
 
     /// For a command that comes, acts and goes.
@@ -73,6 +93,7 @@ impl Setup {
             database: self.loaded.paths.database.clone(),
             config: Arc::new(self.loaded.config.clone()),
             secrets: Arc::clone(&self.secrets),
+            sources: Some(self.sources.clone()),
             secrets_file: self.loaded.paths.secrets_file.clone(),
             cache_dir: self.loaded.paths.cache_dir.clone(),
             mode,

@@ -9,6 +9,7 @@ use crate::engine::Engine;
 use crate::protocol::read::{
     Detail, DraftDetail, DryRun, Facets, Hello, Page, PageRequest, Row, SettingsView, Snapshot, Stats,
 };
+use crate::protocol::settings::{Check, Finding, Sheet};
 use crate::protocol::{Actor, Command, Receipt, Refusal, Seq, Signal};
 use futures::stream::BoxStream;
 
@@ -48,7 +49,9 @@ forward! {
     facets() -> Facets;
     servers() -> Vec<Server>;
     settings() -> SettingsView;
-    save_secrets(patch: SecretsPatch) -> ();
+    sheet() -> Sheet;
+    check(what: Check) -> Finding;
+    save_secrets(actor: Actor, patch: SecretsPatch) -> ();
     dry_run(id: &FeedbackId) -> DryRun;
 }
 

@@ -217,7 +217,11 @@ impl Layer {
 
     /// The weakest layer: what holds when nobody says anything. An empty database path means the data directory.
     pub fn defaults() -> Self {
-        let used = Config::default();
+        Self::of(&Config::default())
+    }
+
+    /// Settings as used, written as if they were defaults; what comes in any number apart.
+    pub fn of(used: &Config) -> Self {
         Self {
             server: ServerLayer::of(&used.server),
             database: DatabaseLayer { path: Some(Written::new(PathBuf::new(), Origin::Default)) },

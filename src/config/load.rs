@@ -3,11 +3,13 @@
 use super::file::Layer;
 use super::paths::{NoHome, Paths, absolute};
 use super::repository::Places;
+use super::secrets::{LoadedSecrets, Secrets, SecretsError};
 use super::types::Config;
 use super::value::{ConfigValue, Origin, Written};
 use super::{Vars, set};
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Something in the settings that can't be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +56,66 @@ pub struct Loaded {
     pub layers: Layer,
     /// There is a `config.toml`.
     pub has_file: bool,
+}
+
+/// A look at the environment, kept for later.
+type Look = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+/// Where the settings of this process come from, to be read again whenever they may have changed.
+#[derive(Clone)]
+pub struct Sources {
+    flags: Layer,
+    config_file: Option<PathBuf>,
+    vars: Look,
+}
+
+impl Sources {
+    /// `config_file` as for [`load`]; it may be gone when it is read again, and is then as good as empty.
+    pub fn new(
+        flags: Layer,
+        config_file: Option<PathBuf>,
+        vars: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        Self { flags, config_file: config_file.map(|file| absolute(&file)), vars: Arc::new(vars) }
+    }
+
+    /// The settings as they are now. Reads files.
+    ///
+    /// # Errors
+    /// As for [`load`].
+    pub fn load(&self) -> Result<Loaded, ConfigError> {
+        load(self.flags.clone(), self.config_file.as_deref(), &*self.vars)
+    }
+
+    /// The file that the settings are read from, there or not.
+    ///
+    /// # Errors
+    /// When there is no place for it.
+    pub fn config_file(&self) -> Result<PathBuf, NoHome> {
+        match &self.config_file {
+            Some(named) => Ok(named.clone()),
+            None => Ok(Paths::find(&*self.vars)?.config_file),
+        }
+    }
+
+    /// The keys as they are now.
+    ///
+    /// # Errors
+    /// As for [`Secrets::load`].
+    pub fn secrets(&self, file: &Path) -> Result<LoadedSecrets, SecretsError> {
+        Secrets::load(file, &*self.vars)
+    }
+
+    /// Whether the environment has a value for this name.
+    pub fn has_variable(&self, name: &str) -> bool {
+        set(&*self.vars, name).is_some()
+    }
+}
+
+impl fmt::Debug for Sources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sources").field("config_file", &self.config_file).finish_non_exhaustive()
+    }
 }
 
 /// Loads the settings. `flags` is the strongest layer; `config_file` is a file to read instead of the usual one, and must exist.

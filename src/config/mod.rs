@@ -24,10 +24,11 @@ mod value;
 pub use edit::{Address, EditError, Edited, Value, change};
 pub use example::EXAMPLE;
 pub use file::{Entry, Layer};
-pub use load::{ConfigError, Loaded, Mistake, load};
+pub use load::{ConfigError, Loaded, Mistake, Sources, load};
 pub use paths::{NoHome, Paths};
+pub use repository::RepositoryFile;
 pub use secrets::{LoadedSecrets, Secrets, SecretsError, SecretsPatch, mask, secret_name};
-pub use spec::Spec;
+pub use spec::{Spec, about_table, as_typed};
 pub use types::{
     AnthropicConfig, CommandConfig, CompatibleConfig, Config, DraftConfig, GithubConfig, JsonMode, OpenaiConfig, Price,
     Repository, ServerConfig, Source, ThemeChoice, TokenLimit, UiConfig,

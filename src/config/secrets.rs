@@ -177,6 +177,11 @@ impl SecretsPatch {
         patch
     }
 
+    /// The names of the keys it changes.
+    pub fn names(&self) -> Vec<&'static str> {
+        self.pairs().map(|(name, _)| name).collect()
+    }
+
     fn pairs(&self) -> impl Iterator<Item = (&'static str, &SecretString)> {
         let all = [
             (GITHUB, &self.github),

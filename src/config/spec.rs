@@ -3,6 +3,7 @@
 use super::example::EXAMPLE;
 use super::value::ConfigValue;
 use std::fmt;
+use toml::de::DeValue;
 
 /// A setting by its place in the file. Made by the tables of `file` and `repository`, which name its type.
 #[derive(Clone, Copy)]
@@ -33,10 +34,42 @@ impl Spec {
         (self.read)(typed)
     }
 
-    /// What `config.example.toml` says about it, one paragraph; about the list of tables where the key has no comment of its own.
+    /// What `config.example.toml` says about it. Keys of a table that are explained together get the sentences that name them.
     pub fn about(&self) -> String {
-        about(self.table, self.key)
+        let paragraph = about(self.table, self.key);
+        let named = [format!("`{}`", self.key), format!("`{} =", self.key)];
+        let of_this_key: Vec<_> = sentences(&paragraph)
+            .filter(|sentence| named.iter().any(|name| sentence.contains(name.as_str())))
+            .collect();
+        match of_this_key.join(" ") {
+            none if none.is_empty() => paragraph,
+            said if said.contains("as in [draft]") => about("draft", self.key),
+            said => said,
+        }
     }
+}
+
+/// The sentences of a paragraph. One ends where a capital or a name in backquotes follows.
+fn sentences(paragraph: &str) -> impl Iterator<Item = &str> {
+    let mut rest = paragraph;
+    std::iter::from_fn(move || {
+        let begins = |text: &str| text.starts_with(|c: char| c == '`' || c.is_uppercase());
+        let end = rest.match_indices(". ").map(|(at, _)| at + 1).find(|at| begins(rest[*at..].trim_start()));
+        let (sentence, behind) = rest.split_at(end.unwrap_or(rest.len()));
+        rest = behind.trim_start();
+        (!sentence.is_empty()).then_some(sentence)
+    })
+}
+
+/// What `config.example.toml` says above a table.
+pub fn about_table(table: &str) -> String {
+    about(table, "")
+}
+
+/// A value as a person types it: a string without its quotes, everything else as it is.
+pub fn as_typed(toml: &str) -> String {
+    let value = if toml.starts_with(['"', '\'']) { DeValue::parse(toml).ok() } else { None };
+    value.and_then(|value| value.get_ref().as_str().map(str::to_owned)).unwrap_or_else(|| toml.to_owned())
 }
 
 impl fmt::Debug for Spec {
@@ -85,11 +118,16 @@ mod tests {
     #[test]
     fn the_example_explains() {
         assert_eq!(about("server", "port"), "The port; 0 takes any free one. Environment: FEEDBACK_PORT.");
-        assert!(
-            about("repository", "branch").contains("`branch`: where drafts start"),
-            "{}",
-            about("repository", "branch")
-        );
         assert_eq!(about("nothing", "here"), "");
+        assert_eq!(about_table("ui"), "The terminal.");
+    }
+
+    #[test]
+    fn keys_that_are_explained_together_have_their_own_sentences() {
+        let of = |key| Spec::of::<String>("repository", key).about();
+        assert_eq!(of("branch"), "`branch`: where drafts start; left out, the repository's default branch.");
+        assert!(of("path").starts_with("Either `github = \"owner/name\"` or `path`, a directory"), "{}", of("path"));
+        assert_eq!(of("drafter"), about("draft", "drafter"));
+        assert!(of("verify").starts_with("`verify`: a shell command"), "{}", of("verify"));
     }
 }

@@ -8,7 +8,8 @@ macro_rules! keys {
         pub struct $name { $(pub $key: Option<$crate::config::value::Written<$type>>),+ }
 
         impl $name {
-            pub(super) const SPECS: &'static [$crate::config::spec::Spec] =
+            /// Every key it has.
+            pub const SPECS: &'static [$crate::config::spec::Spec] =
                 &[$($crate::config::spec::Spec::of::<$type>($table, stringify!($key))),+];
 
             /// Reads a table; `place` is what stands in its brackets.

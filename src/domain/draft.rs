@@ -231,6 +231,33 @@ word_enum! {
     }
 }
 
+/// How a repository's `verify` command ended for a change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verified {
+    pub verdict: Verdict,
+    /// The command, as the settings had it.
+    pub command: String,
+    /// How it ended, in words: `exit code 1`.
+    pub ended: String,
+    pub took_ms: i64,
+    /// The end of what it printed, without terminal escapes; untrusted.
+    pub output: String,
+    /// Which change it was: the one that the drafter made in this turn.
+    pub turns: usize,
+}
+
+impl Verified {
+    /// How long it took, for people.
+    pub fn took(&self) -> String {
+        let seconds = self.took_ms / 1_000;
+        match seconds {
+            0 => "less than a second".into(),
+            1..120 => format!("{seconds} s"),
+            _ => format!("{} min {} s", seconds / 60, seconds % 60),
+        }
+    }
+}
+
 word_enum! {
     /// What became of a pull request.
     PullState {

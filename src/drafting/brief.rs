@@ -13,6 +13,7 @@ use super::job::{Job, Previous, Turn};
 use super::template::fill;
 use crate::config::Repository;
 use crate::domain::change::Problem;
+use crate::domain::draft::Verified;
 use crate::domain::feedback::Report;
 use crate::domain::note::Note;
 use crate::domain::text;
@@ -25,6 +26,10 @@ const FILES: &str = include_str!("../../assets/prompts/files.md");
 const REPOSITORY: &str = include_str!("../../assets/prompts/repository.md");
 const CLOSING: &str = include_str!("../../assets/prompts/closing.md");
 const REPAIR: &str = include_str!("../../assets/prompts/repair.md");
+const VERIFY: &str = include_str!("../../assets/prompts/verify.md");
+/// What a model is to send after that.
+pub(super) const AGAIN: &str = include_str!("../../assets/prompts/verify_again.md");
+const COMMAND_AGAIN: &str = include_str!("../../assets/prompts/command_again.md");
 const COMMAND: &str = include_str!("../../assets/prompts/command.md");
 
 /// Most bytes of one field of the report, of one note, and of the last draft's diff.
@@ -36,6 +41,8 @@ const UNWANTED: &str = "was not what the developer wanted, or not all of it.";
 const APART: &str = "It is NOT part of the repository as you see it. Keep what was right, change what is asked for:";
 const PART: &str = "It IS part of the repository as you see it, and your change goes on top of it as one more commit. Let `title` name that commit \
                      and `summary` describe the whole, as it will be then. What the draft before changed:";
+/// Most problems of a command's change that it is told.
+const MAX_PROBLEMS: usize = 30;
 /// Most left-out files named one by one.
 const MAX_LEFT_OUT: usize = 40;
 
@@ -116,6 +123,29 @@ impl Brief {
 pub(super) fn repair(problems: &[Problem]) -> String {
     let list = lines(problems.iter().map(|p| text::line(&p.to_string())));
     fill(REPAIR, &[("problems", &list)])
+}
+
+/// What a drafter is told when the repository's `verify` command fails with its change; `next` says what to send.
+pub(super) fn verify(verified: &Verified, next: &str) -> String {
+    let output = if verified.output.trim().is_empty() { "(it printed nothing)" } else { &verified.output };
+    let values = [
+        ("command", text::clipped(&verified.command, 400)),
+        ("ended", verified.ended.clone()),
+        ("output", fenced("output", "", &text::block(output))),
+    ];
+    let values: Vec<(&str, &str)> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    fill(VERIFY, &values) + next
+}
+
+/// What a command is told about a change that may not be published.
+pub(super) fn unusable(problems: &[Problem]) -> String {
+    let list = lines(problems.iter().take(MAX_PROBLEMS).map(|p| text::line(&p.to_string())));
+    format!("It can't be published as it is:\n{list}")
+}
+
+/// The brief for a coding agent that has worked on this before.
+pub(super) fn for_command_again(brief: &str, what: &str) -> String {
+    fill(COMMAND_AGAIN, &[("what", what), ("brief", brief)])
 }
 
 /// The question with everything that was said since. The last turn has a reply, or there is nothing to answer.
@@ -293,6 +323,9 @@ mod tests {
             (REPOSITORY, &["total", "tree", "parts", "ranking", "left_out"]),
             (REPAIR, &["problems"]),
             (COMMAND, &["request", "ranking"]),
+            (COMMAND_AGAIN, &["what", "brief"]),
+            (VERIFY, &["command", "ended", "output"]),
+            (AGAIN, &[]),
             (SYSTEM, &[]),
             (CLOSING, &["lookups"]),
         ] {

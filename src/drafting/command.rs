@@ -3,93 +3,152 @@
 //! The agent is trusted no more than a model. Only what stands in the worktree afterwards counts, and that must be text, small
 //! enough and outside the protected paths; otherwise nothing of it is used.
 
-use super::brief::Brief;
+use super::brief::{self, Brief};
+use super::drafter::MAX_REPAIRS;
 use super::error::DraftError;
-use super::job::{Artifact, Drafted, Reporter, Tools};
+use super::job::{Artifact, Drafted, Reply, ReplyKind, Reporter, SavedChange, SavedConversation, Tools, Turn};
+use super::logged::{MAX_OUTPUT, run_logged};
 use super::protect::Protected;
-use super::tail::Tail;
+use super::tail;
 use crate::domain::change::{self, Existing, MAX_FILE_BYTES, MAX_FILES, NewFile, Plan, Problem};
 use crate::domain::draft::{Stage, Usage};
-use crate::providers::{AgentRun, Changed, ExitInfo, Worktree, process};
+use crate::domain::text;
+use crate::providers::{AgentRun, Changed, Environment, Worktree, process};
 use std::io::Write;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
-/// Output kept in the run's log, in bytes.
-const MAX_OUTPUT: usize = 1024 * 1024;
-/// How often new output is added to the log.
-const LOG_EVERY: Duration = Duration::from_secs(1);
-
-/// The program's last words.
-pub(super) struct Said(String);
-
-/// The model stage: runs the program until it ends by itself, is stopped, or runs out of time.
-pub(super) async fn work(
-    tools: &Tools,
-    brief: &Brief,
-    worktree: &Worktree,
-    reporter: &dyn Reporter,
-) -> Result<Said, DraftError> {
-    let text = brief.for_command();
-    // Beside the worktree and not in it, so that it can't become a part of the change; deleted when this returns.
-    let file = brief_file(&tools.cache_dir, &text)?;
-    let config = &tools.config.command;
-    let run = AgentRun {
-        argv: config.run.clone(),
-        dir: worktree.root().to_owned(),
-        stdin: text,
-        env: vec![
-            ("PATCHWORK_BRIEF".into(), file.path().display().to_string()),
-            ("NO_COLOR".into(), "1".into()),
-            ("TERM".into(), "dumb".into()),
-        ],
-        timeout: config.timeout,
-        max_output: MAX_OUTPUT,
-    };
-    let (ended, tail) = run_logged(run, reporter).await?;
-    let said = tail.last_lines(12);
-    if ended.success() {
-        return Ok(Said(said));
-    }
-    let status = match (ended.code, ended.signal) {
-        (Some(code), _) => format!("exit code {code}"),
-        (None, Some(signal)) => format!("signal {signal}"),
-        (None, None) => "an unknown status".into(),
-    };
-    let tail = if said.is_empty() { "(none)".into() } else { crate::domain::text::clipped(&tail.last_lines(3), 300) };
-    Err(DraftError::CommandFailed { status, tail })
+/// A program that drafts, and what it was told about what it made before.
+pub(super) struct Agent<'a> {
+    tools: &'a Tools,
+    brief: String,
+    reporter: &'a dyn Reporter,
+    stage: Stage,
+    saved: SavedConversation,
 }
 
-/// Runs the program while its output goes to the progress pane at once and to the log every second.
-async fn run_logged(run: AgentRun, reporter: &dyn Reporter) -> Result<(ExitInfo, Tail), DraftError> {
-    let shared: Mutex<(Tail, String)> = Mutex::new((Tail::default(), String::new()));
-    let mut on_output = |piece: &str| {
-        let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
-        let (tail, unlogged) = &mut *shared;
-        unlogged.push_str(&tail.push(piece));
-        reporter.progress(Stage::Model, tail.bytes(), tail.end());
-    };
-    let take = || std::mem::take(&mut shared.lock().unwrap_or_else(PoisonError::into_inner).1);
-    let ended = {
-        let mut process = std::pin::pin!(process::run(run, &mut on_output));
+impl<'a> Agent<'a> {
+    pub(super) fn new(
+        tools: &'a Tools,
+        brief: &Brief,
+        reporter: &'a dyn Reporter,
+        base: &str,
+        saved: Option<SavedConversation>,
+        kept: Option<&SavedChange>,
+    ) -> Self {
+        let mut saved = saved.filter(|saved| saved.base == base).unwrap_or_else(|| SavedConversation::about(base));
+        // What it left in a worktree that is gone can't be gone on with; only what was stored can.
+        saved.turns.truncate(kept.map_or(0, |change| change.turns));
+        Self { tools, brief: brief.for_command(), reporter, stage: Stage::Model, saved }
+    }
+
+    /// Lets the program work until what it leaves behind may be published. It goes on with what it made before: a build takes long,
+    /// and mostly little is wrong.
+    pub(super) async fn change(&mut self, worktree: &Worktree, protected: &Protected) -> Result<Drafted, DraftError> {
         loop {
-            match tokio::time::timeout(LOG_EVERY, process.as_mut()).await {
-                Ok(ended) => break ended,
-                Err(_elapsed) => log(take(), reporter).await?,
+            // The program's name only: arguments may hold what nobody else should read.
+            let program = self.tools.config.command.run.first().map_or("", String::as_str);
+            self.reporter.detail(text::line(&format!("Running {program}"))).await?;
+            let said = self.work(worktree).await?;
+            self.saved.turns.push(Turn { answer: said.clone(), reply: None });
+            self.save().await?;
+            if self.stage < Stage::Check {
+                self.stage = Stage::Check;
+                self.reporter.stage(Stage::Check).await?;
             }
+            let changed = worktree.changed().await?;
+            if changed.is_empty() {
+                return Err(DraftError::NoChange(said));
+            }
+            let problems = match collect(&changed, worktree, protected) {
+                Ok(files) => return Ok(self.drafted(&said, files)),
+                Err(problems) => problems,
+            };
+            for problem in &problems {
+                let line = format!("Can't be used: {}", text::clipped(&problem.to_string(), 300));
+                self.reporter.detail(line).await?;
+            }
+            if self.replies(ReplyKind::Repair) >= MAX_REPAIRS {
+                return Err(DraftError::BadWork(problems));
+            }
+            self.reporter.detail("Starting the program again with what is wrong".into()).await?;
+            self.reply(ReplyKind::Repair, brief::unusable(&problems)).await?;
         }
-    };
-    log(take(), reporter).await?;
-    let (tail, _) = shared.into_inner().unwrap_or_else(PoisonError::into_inner);
-    Ok((ended?, tail))
-}
-
-async fn log(text: String, reporter: &dyn Reporter) -> Result<(), DraftError> {
-    if !text.is_empty() {
-        reporter.save(Artifact::Log(text)).await?;
     }
-    Ok(())
+
+    fn drafted(&self, said: &str, files: Plan) -> Drafted {
+        let program = self.tools.config.command.run.first().map_or("", String::as_str);
+        let program = program.rsplit('/').next().unwrap_or(program);
+        Drafted {
+            // The pipeline makes one from the report.
+            title: String::new(),
+            summary: format!("`{program}` made this change in the repository. Its last words:\n\n```\n{said}\n```\n"),
+            files,
+            addressed: Vec::new(),
+            usage: Usage::default(),
+            turns: self.saved.turns.len(),
+        }
+    }
+
+    /// Says something about the last change; the next one will be about that.
+    pub(super) async fn reply(&mut self, kind: ReplyKind, text: String) -> Result<(), DraftError> {
+        if let Some(last) = self.saved.turns.last_mut() {
+            last.reply = Some(Reply { kind, text });
+        }
+        self.save().await
+    }
+
+    /// How often something of this kind was said.
+    pub(super) fn replies(&self, kind: ReplyKind) -> usize {
+        self.saved.turns.iter().filter(|turn| turn.reply.as_ref().is_some_and(|reply| reply.kind == kind)).count()
+    }
+
+    /// Whether something was said about the last change already, and the next one is still to come.
+    pub(super) fn awaits_answer(&self) -> bool {
+        self.saved.turns.last().is_some_and(|turn| turn.reply.is_some())
+    }
+
+    /// What it does from now on is part of this stage.
+    pub(super) fn is_in(&mut self, stage: Stage) {
+        self.stage = stage;
+    }
+
+    async fn save(&self) -> Result<(), DraftError> {
+        Ok(self.reporter.save(Artifact::Conversation(self.saved.clone())).await?)
+    }
+
+    /// Runs the program until it ends by itself, is stopped, or runs out of time; gives its last words.
+    async fn work(&self, worktree: &Worktree) -> Result<String, DraftError> {
+        let last = self.saved.turns.last().and_then(|turn| turn.reply.as_ref());
+        let text = last.map_or_else(|| self.brief.clone(), |reply| brief::for_command_again(&self.brief, &reply.text));
+        // Beside the worktree and not in it, so that it can't become a part of the change; deleted when this returns.
+        let file = brief_file(&self.tools.cache_dir, &text)?;
+        let config = &self.tools.config.command;
+        let run = AgentRun {
+            argv: config.run.clone(),
+            dir: worktree.root().to_owned(),
+            stdin: text,
+            env: vec![
+                ("PATCHWORK_BRIEF".into(), file.path().display().to_string()),
+                ("NO_COLOR".into(), "1".into()),
+                ("TERM".into(), "dumb".into()),
+            ],
+            environment: Environment::Users,
+            timeout: config.timeout,
+            max_output: MAX_OUTPUT,
+        };
+        let (ended, tail) = run_logged(run, self.stage, tail::KEEP, self.reporter).await?;
+        let said = tail.last_lines(12);
+        let program = config.run.first().map_or("", String::as_str);
+        let status = match (ended.code, ended.signal) {
+            _ if ended.timed_out => return Err(process::too_slow(program, config.timeout).into()),
+            (Some(0), _) => return Ok(said),
+            (Some(code), _) => format!("exit code {code}"),
+            (None, Some(signal)) => format!("signal {signal}"),
+            (None, None) => "an unknown status".into(),
+        };
+        let tail = if said.is_empty() { "(none)".into() } else { text::clipped(&tail.last_lines(3), 300) };
+        Err(DraftError::CommandFailed { status, tail })
+    }
 }
 
 fn brief_file(cache_dir: &Path, text: &str) -> Result<tempfile::NamedTempFile, DraftError> {
@@ -104,30 +163,6 @@ fn brief_file(cache_dir: &Path, text: &str) -> Result<tempfile::NamedTempFile, D
         tempfile::Builder::new().prefix("brief-").suffix(".md").tempfile_in(cache_dir).map_err(|e| failed(&e))?;
     file.write_all(text.as_bytes()).and_then(|()| file.flush()).map_err(|e| failed(&e))?;
     Ok(file)
-}
-
-/// The check stage: what the program left behind, if all of it may be published.
-pub(super) async fn check(
-    tools: &Tools,
-    said: Said,
-    worktree: &Worktree,
-    protected: &Protected,
-) -> Result<Drafted, DraftError> {
-    let changed = worktree.changed().await?;
-    if changed.is_empty() {
-        return Err(DraftError::NoChange(said.0));
-    }
-    let files = collect(&changed, worktree, protected).map_err(DraftError::BadWork)?;
-    let program = tools.config.command.run.first().map_or("", String::as_str);
-    let program = program.rsplit('/').next().unwrap_or(program);
-    Ok(Drafted {
-        // The pipeline makes one from the report.
-        title: String::new(),
-        summary: format!("`{program}` made this change in the repository. Its last words:\n\n```\n{}\n```\n", said.0),
-        files,
-        addressed: Vec::new(),
-        usage: Usage::default(),
-    })
 }
 
 fn collect(changed: &[Changed], worktree: &Worktree, protected: &Protected) -> Result<Plan, Vec<Problem>> {

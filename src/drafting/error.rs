@@ -36,8 +36,13 @@ pub enum DraftError {
     /// The answer was wrong, and was still wrong after the drafter was told why.
     #[error("The change can't be applied, and asking again did not help: {}. Add a note that says which files to change and how, and draft again.", list(.0))]
     BadChange(Vec<Problem>),
+    /// The change is there, and the repository's own check fails with it.
+    #[error(
+        "The change is made, but `{command}` fails with it ({ended}), and nobody is there to decide. Its last words: {tail} The log has the rest and the change is kept: add a note and draft again, or draft with a review to publish it all the same."
+    )]
+    NotVerified { command: String, ended: String, tail: String },
     /// The command left something behind that may not be published.
-    #[error("What the command changed can't be used: {}. Add a note that tells it so, and draft again.", list(.0))]
+    #[error("What the command changed can't be used, and starting it again did not help: {}. Add a note that tells it so, and draft again.", list(.0))]
     BadWork(Vec<Problem>),
     #[error(
         "The command ended with {status}. Its last words: {tail}. The log has the rest; try the command by hand in the repository."
@@ -54,6 +59,25 @@ pub enum DraftError {
     /// The machine this runs on: disk, permissions, a worker that died.
     #[error("{0}")]
     Local(String),
+}
+
+impl DraftError {
+    /// Whether the drafter answered, and its answer is of no use.
+    pub(super) fn is_about_an_answer(&self) -> bool {
+        match self {
+            Self::NoChange(_) | Self::OnlyAsked(_) | Self::BadChange(_) | Self::BadWork(_) => true,
+            Self::Stopped(_)
+            | Self::Configuration(_)
+            | Self::Provider(_)
+            | Self::EmptyRepository(_)
+            | Self::NotVerified { .. }
+            | Self::CommandFailed { .. }
+            | Self::Review(_)
+            | Self::PushedWithoutPullRequest { .. }
+            | Self::Limit(_)
+            | Self::Local(_) => false,
+        }
+    }
 }
 
 impl From<Denied> for DraftError {

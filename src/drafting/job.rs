@@ -7,7 +7,7 @@ use super::heard::Remark;
 use super::limits::Call;
 use crate::config::{Config, Repository, Secrets};
 use crate::domain::change::{Addressed, Plan};
-use crate::domain::draft::{DrafterKind, Published, Stage, TargetKind, Usage};
+use crate::domain::draft::{DrafterKind, Published, Stage, TargetKind, Usage, Verified};
 use crate::domain::id::DraftId;
 use crate::domain::review::{Choices, Proposal};
 use crate::domain::time::Millis;
@@ -76,6 +76,8 @@ pub struct Saved {
     pub conversation: Option<SavedConversation>,
     /// The change that passed the check stage.
     pub change: Option<SavedChange>,
+    /// How `verify` ended the last time.
+    pub verified: Option<Verified>,
     /// Somebody has looked at the change and wants it published.
     pub released: Option<Released>,
 }
@@ -122,6 +124,8 @@ pub struct Reply {
 pub enum ReplyKind {
     /// Its change could not be applied.
     Repair,
+    /// Its change applies, and the repository's `verify` command fails with it.
+    Verify,
     /// It asked to see more of the repository.
     LookUp,
 }
@@ -151,9 +155,15 @@ pub struct SavedChange {
     /// Comments on the draft before, and what became of them.
     #[serde(default)]
     pub remarks: Vec<Remark>,
-    /// Parts that a reviewer took out; counted when it is published.
+    /// How many turns it took: tells this change from one that the drafter made later.
     #[serde(default)]
+    pub turns: usize,
+    /// Parts that a reviewer took out; known when it is published.
+    #[serde(skip)]
     pub dropped: usize,
+    /// How `verify` ended for it.
+    #[serde(skip)]
+    pub verified: Option<Verified>,
 }
 
 /// What a drafter hands over: its change, applied to nothing but checked against the worktree.
@@ -163,6 +173,7 @@ pub(super) struct Drafted {
     pub(super) files: Plan,
     pub(super) addressed: Vec<Addressed>,
     pub(super) usage: Usage,
+    pub(super) turns: usize,
 }
 
 /// Something the run wants kept.
@@ -178,6 +189,8 @@ pub enum Artifact {
     Change(SavedChange),
     /// What a reviewer sees beside the diff.
     Proposal(Proposal),
+    /// How `verify` ended for the newest change: give it back as [`Saved::verified`] after a crash.
+    Verified(Verified),
     /// Unified diff of the change.
     Diff(String),
     /// All that this run used so far, repair rounds included; the newest replaces the one before.

@@ -1,9 +1,11 @@
 //! L3: from a report to a draft, stage by stage.
 //!
 //! ```text
-//! checkout ─▶ context ─▶ model ─▶ check ─▶ (review) ─▶ publish
-//! git cache    rank and    ask for   apply or    a person     commit, push,
-//! + worktree   pack files  a change  repair      looks at it  draft PR
+//! checkout ─▶ context ─▶ model ─▶ check ─▶ (verify) ─▶ (review) ─▶ publish
+//! git cache    rank and    ask for   apply or    run the     a person     commit, push,
+//! + worktree   pack files  a change  repair      tests       looks at it  draft PR
+//!                             ▲        │            │
+//!                             └─ what does not apply, what fails ─┘
 //! ```
 //!
 //! [`run`] is the pipeline; the engine calls it, and whatever it wants kept goes through the engine's [`Reporter`]. Everything
@@ -12,13 +14,16 @@
 
 mod answer;
 mod brief;
+pub mod check;
 mod command;
 mod context;
+mod drafter;
 mod earlier;
 mod error;
 mod heard;
 mod job;
 mod limits;
+mod logged;
 mod lookup;
 mod model;
 mod pipeline;
@@ -28,6 +33,7 @@ mod publish;
 mod ready;
 mod tail;
 mod template;
+mod verify;
 
 pub use context::choose_files;
 pub use error::DraftError;

@@ -6,6 +6,7 @@
 use super::answer::{self, Answer};
 use super::brief::{self, Brief};
 use super::context::estimate_tokens;
+use super::drafter::MAX_REPAIRS;
 use super::error::DraftError;
 use super::job::{Artifact, Drafted, Reply, ReplyKind, Reporter, SavedConversation, Tools, Turn};
 use super::limits::Call;
@@ -19,8 +20,6 @@ use crate::providers::{Completion, Model, Prompt, ProviderError, Worktree};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How often an answer that can't be applied goes back to the model.
-const MAX_REPAIRS: usize = 2;
 /// The part of the context's budget that is spent on what a model asks to see at a time.
 const ROUND_SHARE: usize = 4;
 /// Most of an unusable answer that the log keeps, in bytes.
@@ -118,6 +117,16 @@ impl<'a> Conversation<'a> {
         self.save().await
     }
 
+    /// Whether something was said to the last answer already, and the next one is still to come.
+    pub(super) fn awaits_answer(&self) -> bool {
+        self.saved.turns.last().is_some_and(|turn| turn.reply.is_some())
+    }
+
+    /// What is said from now on is part of this stage.
+    pub(super) fn is_in(&mut self, stage: Stage) {
+        self.stage = stage;
+    }
+
     /// How often something of this kind was said.
     pub(super) fn replies(&self, kind: ReplyKind) -> usize {
         self.saved.turns.iter().filter(|turn| turn.reply.as_ref().is_some_and(|reply| reply.kind == kind)).count()
@@ -151,7 +160,8 @@ impl<'a> Conversation<'a> {
             return Err(DraftError::NoChange(change.summary));
         }
         let ChangeSet { title, summary, addressed, .. } = change;
-        Ok(Drafted { title, summary, files: plan, addressed, usage: self.saved.usage })
+        let (usage, turns) = (self.saved.usage, self.saved.turns.len());
+        Ok(Drafted { title, summary, files: plan, addressed, usage, turns })
     }
 
     async fn turn(&mut self) -> Result<String, DraftError> {

@@ -1,8 +1,9 @@
 //! The stages in order, and the promise that the worktree is gone at the end, however it ends.
 
 use super::brief::Brief;
-use super::command;
+use super::command::Agent;
 use super::context::{self, Context};
+use super::drafter::Drafter;
 use super::earlier::{self, Earlier};
 use super::error::DraftError;
 use super::job::{Artifact, Drafted, Job, Outcome, Released, Reporter, Saved, SavedChange, SavedConversation, Tools};
@@ -10,9 +11,10 @@ use super::model::Conversation;
 use super::protect::Protected;
 use super::publish::{self, Publishing};
 use super::ready::Place;
+use super::verify;
 use crate::domain::change::RepoPath;
 use crate::domain::diff::Diff;
-use crate::domain::draft::{DrafterKind, Stage, TargetKind};
+use crate::domain::draft::{DrafterKind, Stage, TargetKind, Verdict, Verified};
 use crate::domain::review::{self, Choices, Proposal};
 use crate::domain::text;
 use crate::domain::time::Millis;
@@ -170,12 +172,16 @@ impl Run<'_> {
         self.say(format!("{} at {} ({})", self.place.name, worktree.base_branch(), publish::short(base))).await?;
         self.reporter.save(Artifact::Base { commit: base.to_owned() }).await?;
         if let Some(released) = saved.released {
-            return self.release(worktree, saved.change, released).await;
+            let verified = saved.verified;
+            let change = saved.change.map(|change| SavedChange { verified: of(&change, verified), ..change });
+            return self.release(worktree, change, released).await;
         }
-        let change = match self.kept(saved.change, base).await? {
-            Some(change) => self.resume(change).await?,
-            None => self.draft(worktree, saved.conversation).await?,
-        };
+        let kept = self.kept(saved.change, base).await?;
+        let change = self.proven(worktree, kept, saved.conversation, saved.verified).await?;
+        let red = change.verified.as_ref().filter(|verified| verified.verdict == Verdict::Failed);
+        if let (Some(verified), false) = (red, self.job.confirm) {
+            return Err(not_verified(verified));
+        }
         if self.job.confirm {
             self.reporter.stage(Stage::Review).await?;
             return Ok(Outcome::Waiting);
@@ -241,36 +247,131 @@ impl Run<'_> {
         Ok(None)
     }
 
-    /// Goes through the stages up to publishing with what was kept.
-    async fn resume(&self, change: SavedChange) -> Result<SavedChange, DraftError> {
-        for stage in [Stage::Context, Stage::Model, Stage::Check] {
-            self.reporter.stage(stage).await?;
-            self.say("Done before the run was interrupted".into()).await?;
-        }
-        Ok(change)
-    }
-
-    /// Context, model and check. What the model has answered already is not asked for again.
-    async fn draft(
+    /// A change that the repository's `verify` command has seen, if there is one: green, or red and given up. What was done before the
+    /// run was interrupted is not done again.
+    async fn proven(
         &self,
         worktree: &Arc<Worktree>,
-        conversation: Option<SavedConversation>,
+        kept: Option<SavedChange>,
+        said: Option<SavedConversation>,
+        verified: Option<Verified>,
     ) -> Result<SavedChange, DraftError> {
-        self.reporter.stage(Stage::Context).await?;
+        let mut said = said.filter(|said| said.base == worktree.base_commit());
+        let mut drafter = None;
+        let mut change = match kept {
+            Some(change) if !is_outdated(&change, said.as_ref()) => {
+                for stage in [Stage::Context, Stage::Model, Stage::Check] {
+                    self.reporter.stage(stage).await?;
+                    self.say("Done before the run was interrupted".into()).await?;
+                }
+                SavedChange { verified: of(&change, verified), ..change }
+            }
+            kept => {
+                let drafter = drafter.insert(self.begin(worktree, kept.as_ref(), said.take(), Stage::Model).await?);
+                self.next(drafter, worktree, kept).await?
+            }
+        };
+        let Some(command) = &self.job.repository.verify else { return Ok(change) };
+        loop {
+            self.reporter.stage(Stage::Verify).await?;
+            let verified = match change.verified.take().filter(|verified| verified.command == *command) {
+                Some(verified) => verified,
+                None => self.verify(command, &change, worktree).await?,
+            };
+            change.verified = Some(verified.clone());
+            let rounds = self.tools.config.draft.verify_rounds;
+            if verified.verdict == Verdict::Passed || rounds == 0 {
+                return Ok(change);
+            }
+            let drafter = match &mut drafter {
+                Some(drafter) => drafter,
+                none => none.insert(self.begin(worktree, Some(&change), said.take(), Stage::Verify).await?),
+            };
+            drafter.is_in(Stage::Verify);
+            let told = drafter.failures();
+            if told >= rounds && !drafter.awaits_answer() {
+                return Ok(change);
+            }
+            self.say(format!("Telling the drafter what failed ({} of {rounds})", (told + 1).min(rounds))).await?;
+            drafter.failed(&verified).await?;
+            change = match self.next(drafter, worktree, Some(change.clone())).await {
+                Ok(next) => next,
+                // There is a change already, and a person may think better of it.
+                Err(e) if e.is_about_an_answer() => {
+                    self.say(e.to_string()).await?;
+                    return Ok(change);
+                }
+                Err(e) => return Err(e),
+            };
+        }
+    }
+
+    /// Lets the command judge a change. A worktree that a program has been in is made anew before.
+    async fn verify(&self, command: &str, change: &SavedChange, worktree: &Worktree) -> Result<Verified, DraftError> {
+        if self.job.drafter == DrafterKind::Command {
+            worktree.reset().await?;
+        }
+        worktree.apply(&change.files).await?;
+        let verified = verify::verify(command, change, self.tools, worktree, self.reporter).await?;
+        worktree.reset().await?;
+        Ok(verified)
+    }
+
+    /// Whoever drafts, told what it needs to know. A run that is past the context stage says nothing of it again.
+    async fn begin(
+        &self,
+        worktree: &Arc<Worktree>,
+        kept: Option<&SavedChange>,
+        said: Option<SavedConversation>,
+        stage: Stage,
+    ) -> Result<Drafter<'_>, DraftError> {
+        let first = stage == Stage::Model;
+        if first {
+            self.reporter.stage(Stage::Context).await?;
+        }
         let context = choose(self.job, self.tools, self.place, worktree).await?;
         let brief = Brief::new(self.job, &context, self.earlier);
-        self.report_context(&context, worktree.left_out()).await?;
-        self.reporter.stage(Stage::Model).await?;
-        let Drafted { title, summary, files, addressed, usage } = match self.job.drafter {
-            DrafterKind::Anthropic | DrafterKind::Openai | DrafterKind::OpenaiCompatible => {
-                self.ask_model(&brief, worktree, conversation).await?
+        if first {
+            self.report_context(&context, worktree.left_out()).await?;
+            self.reporter.stage(Stage::Model).await?;
+        }
+        let (tools, reporter, base) = (self.tools, self.reporter, worktree.base_commit());
+        let mut drafter = match self.job.drafter {
+            kind @ (DrafterKind::Anthropic | DrafterKind::Openai | DrafterKind::OpenaiCompatible) => {
+                let conversation = Conversation::new(kind, tools, &brief, reporter, base, said)?;
+                if conversation.has_begun() {
+                    self.say("Answered before the run was interrupted".into()).await?;
+                } else {
+                    let model = tools.config.model_of(kind);
+                    self.say(format!("Asking {model} with about {} tokens", brief.tokens())).await?;
+                }
+                Drafter::Model(Box::new(conversation))
             }
-            DrafterKind::Command => self.run_command(&brief, worktree).await?,
+            DrafterKind::Command => Drafter::Command(Box::new(Agent::new(tools, &brief, reporter, base, said, kept))),
         };
+        drafter.is_in(stage);
+        Ok(drafter)
+    }
+
+    /// The drafter's next change, stored. The worktree is the base commit; a program finds what it made before.
+    async fn next(
+        &self,
+        drafter: &mut Drafter<'_>,
+        worktree: &Arc<Worktree>,
+        before: Option<SavedChange>,
+    ) -> Result<SavedChange, DraftError> {
+        if let (DrafterKind::Command, Some(before)) = (self.job.drafter, &before) {
+            worktree.apply(&before.files).await?;
+        }
+        let Drafted { title, summary, files, addressed, usage, turns } =
+            drafter.change(worktree, self.protected).await?;
         let title = publish::title(&title, &self.job.report.feedback.report.what_i_needed);
         let at = Millis(jiff::Timestamp::now().as_millisecond());
         let (base, remarks) = (worktree.base_commit().to_owned(), self.earlier.heard.remarks(&addressed));
-        let change = SavedChange { base, at, title, summary, files, usage, remarks, dropped: 0 };
+        // The same change again has been judged already.
+        let same = before.filter(|before| before.files == files).and_then(|before| before.verified);
+        let verified = same.map(|verified| Verified { turns, ..verified });
+        let change = SavedChange { base, at, title, summary, files, usage, remarks, turns, dropped: 0, verified };
         let files = change.files.len();
         let files = if files == 1 { "1 file changes".to_owned() } else { format!("{files} files change") };
         self.say(format!("{}: {files}", change.title)).await?;
@@ -281,34 +382,10 @@ impl Run<'_> {
         let proposal = Proposal { title, summary, base };
         self.reporter.save(Artifact::Proposal(proposal)).await?;
         self.reporter.save(Artifact::Change(change.clone())).await?;
-        Ok(change)
-    }
-
-    async fn ask_model(
-        &self,
-        brief: &Brief,
-        worktree: &Arc<Worktree>,
-        saved: Option<SavedConversation>,
-    ) -> Result<Drafted, DraftError> {
-        let base = worktree.base_commit();
-        let drafter = self.job.drafter;
-        let mut conversation = Conversation::new(drafter, self.tools, brief, self.reporter, base, saved)?;
-        if conversation.has_begun() {
-            self.say("Answered before the run was interrupted".into()).await?;
-        } else {
-            let model = self.tools.config.model_of(self.job.drafter);
-            self.say(format!("Asking {model} with about {} tokens", brief.tokens())).await?;
+        if let Some(verified) = &change.verified {
+            self.reporter.save(Artifact::Verified(verified.clone())).await?;
         }
-        conversation.change(worktree, self.protected).await
-    }
-
-    async fn run_command(&self, brief: &Brief, worktree: &Worktree) -> Result<Drafted, DraftError> {
-        // The program's name only: arguments may hold what nobody else should read.
-        let program = self.tools.config.command.run.first().map_or("", String::as_str);
-        self.say(format!("Running {program}")).await?;
-        let said = command::work(self.tools, brief, worktree, self.reporter).await?;
-        self.reporter.stage(Stage::Check).await?;
-        command::check(self.tools, said, worktree, self.protected).await
+        Ok(change)
     }
 
     async fn report_context(&self, context: &Context, unnameable: usize) -> Result<(), DraftError> {
@@ -336,4 +413,28 @@ impl Run<'_> {
         self.reporter.save(Artifact::Files(context.ranked.clone())).await?;
         Ok(())
     }
+}
+
+/// The verdict, if it is about this change.
+fn of(change: &SavedChange, verified: Option<Verified>) -> Option<Verified> {
+    verified.filter(|verified| verified.turns == change.turns)
+}
+
+/// Whether the drafter has said something since it made this change.
+fn is_outdated(change: &SavedChange, said: Option<&SavedConversation>) -> bool {
+    said.is_some_and(|said| said.turns.len() > change.turns)
+}
+
+fn not_verified(verified: &Verified) -> DraftError {
+    let lines: Vec<&str> = verified.output.lines().filter(|line| !line.trim().is_empty()).collect();
+    let last = text::clipped(&lines[lines.len().saturating_sub(3)..].join("\n"), 300);
+    DraftError::NotVerified {
+        command: text::clipped(&verified.command, 200),
+        ended: verified.ended.clone(),
+        tail: sentence(if last.is_empty() { "(none)" } else { &last }),
+    }
+}
+
+fn sentence(text: &str) -> String {
+    format!("{}.", text.trim_end_matches('.'))
 }

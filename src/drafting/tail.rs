@@ -1,11 +1,12 @@
 //! The end of a stream, for the progress pane: the last lines of what a model or a command says, without terminal escapes.
 
-/// Bytes kept; more than any pane shows.
-const KEEP: usize = 2_000;
+/// Bytes kept, unless more are wanted; more than any pane shows.
+pub(super) const KEEP: usize = 2_000;
 
 /// Collects a stream and remembers its end.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Tail {
+    keep: usize,
     text: String,
     bytes: i64,
     escape: Escape,
@@ -23,14 +24,25 @@ enum Escape {
     Command,
 }
 
+impl Default for Tail {
+    fn default() -> Self {
+        Self::keeping(KEEP)
+    }
+}
+
 impl Tail {
+    /// Remembers so many bytes.
+    pub(super) fn keeping(keep: usize) -> Self {
+        Self { keep, text: String::new(), bytes: 0, escape: Escape::None }
+    }
+
     /// Takes the next piece; returns it without escapes.
     pub(super) fn push(&mut self, piece: &str) -> String {
         self.bytes += piece.len() as i64;
         let clean: String = piece.chars().filter_map(|c| self.printable(c)).collect();
         self.text.push_str(&clean);
-        if self.text.len() > 2 * KEEP {
-            self.text.drain(..self.text.ceil_char_boundary(self.text.len() - KEEP));
+        if self.text.len() > 2 * self.keep {
+            self.text.drain(..self.text.ceil_char_boundary(self.text.len() - self.keep));
         }
         clean
     }
@@ -56,7 +68,7 @@ impl Tail {
 
     /// The end of the stream.
     pub(super) fn end(&self) -> &str {
-        &self.text[self.text.ceil_char_boundary(self.text.len().saturating_sub(KEEP))..]
+        &self.text[self.text.ceil_char_boundary(self.text.len().saturating_sub(self.keep))..]
     }
 
     /// The last lines with something on them, for an error or a summary.

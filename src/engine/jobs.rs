@@ -171,11 +171,11 @@ impl Engine {
 }
 
 impl Inner {
-    fn tools(&self, config: Arc<Config>, git: GitCache) -> Tools {
+    pub(super) fn tools(&self, config: Arc<Config>, git: GitCache) -> Tools {
         Tools {
             http: self.http.clone(),
             config,
-            secrets: Arc::clone(&self.secrets.read().unwrap_or_else(PoisonError::into_inner)),
+            secrets: Arc::clone(&self.in_force().secrets),
             git,
             cache_dir: self.options.cache_dir.clone(),
         }
@@ -216,7 +216,7 @@ async fn run_one(inner: &Arc<Inner>, git: &GitCache, id: &DraftId) -> bool {
 }
 
 async fn run_in_place(inner: &Arc<Inner>, git: &GitCache, id: &DraftId) {
-    let Ok(_place) = inner.places.acquire().await else { return };
+    let Some(_place) = inner.places.take().await else { return };
     let result = match prepare(inner, git, id).await {
         Ok((job, tools, saved, draft)) => {
             let recorder = Recorder::new(Arc::clone(inner), Arc::clone(&tools.config), &draft);
@@ -250,7 +250,7 @@ async fn prepare(inner: &Arc<Inner>, git: &GitCache, id: &DraftId) -> Result<(Jo
     let draft = store.draft_head(id).await.map_err(text)?;
     let report = store.feedback(&draft.feedback_id).await.map_err(text)?;
     let engine = Engine { inner: Arc::clone(inner) };
-    let config = Arc::new(engine.effective_config().await.map_err(|e| e.detail)?);
+    let config = Arc::new(engine.config_of_a_run().await.map_err(|e| e.detail)?);
     let server = &report.feedback.report.server_name;
     let Some(repository) = config.repository_for(server).cloned() else {
         let secrets = engine.secrets();
@@ -261,6 +261,7 @@ async fn prepare(inner: &Arc<Inner>, git: &GitCache, id: &DraftId) -> Result<(Jo
         commit,
         conversation: read_back(store, id, ArtifactName::Conversation).await?,
         change: read_back(store, id, ArtifactName::Change).await?,
+        verified: read_back(store, id, ArtifactName::Verified).await?,
         released: if released(&draft) { Some(reviewed(store, id).await?) } else { None },
     };
     let (previous, replaces) = history::before(inner, &draft).await.map_err(text)?;
@@ -397,6 +398,10 @@ impl Reporter for Recorder {
                 Artifact::Conversation(said) => as_json(draft, ArtifactName::Conversation, &said)?,
                 Artifact::Proposal(proposal) => as_json(draft, ArtifactName::Proposal, &proposal)?,
                 Artifact::Change(change) => as_json(draft, ArtifactName::Change, &change)?,
+                Artifact::Verified(verified) => {
+                    self.store(as_json(draft.clone(), ArtifactName::Verified, &verified)?).await?;
+                    Change::SetVerdict { draft, verdict: verified.verdict }
+                }
                 Artifact::Diff(diff) => Change::SaveArtifact { draft, name: ArtifactName::Diff, content: diff },
                 Artifact::Usage(usage) => {
                     let cost = drafting::price_of(&self.config, &self.model).map(|price| drafting::cost(usage, price));

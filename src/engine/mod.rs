@@ -5,21 +5,25 @@
 //! short-lived process (the CLI) that writes the file directly beside an owner.
 
 pub mod answers;
+mod check;
 mod clock;
+mod configuration;
 mod feed;
 mod history;
 mod jobs;
 mod ledger;
 mod lock;
+mod places;
 mod pulls;
 mod review;
 mod settings;
+mod sheet;
 
 pub use clock::Clock;
 pub use lock::{LockError, OwnerInfo, owner};
 pub use pulls::Looked;
 
-use crate::config::{Config, Secrets};
+use crate::config::{Config, Secrets, Sources};
 use crate::domain::draft::Draft;
 use crate::domain::feedback::CANARY_SERVER;
 use crate::domain::id::{CommandId, DraftId, FeedbackId, NoteId};
@@ -34,7 +38,7 @@ use futures::stream::BoxStream;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// How often an owner looks whether another process has committed; a look costs microseconds.
@@ -58,6 +62,8 @@ pub struct EngineOptions {
     pub database: PathBuf,
     pub config: Arc<Config>,
     pub secrets: Arc<Secrets>,
+    /// Where `config` and `secrets` came from, to be read again when they are needed; `None`: they stay as they are.
+    pub sources: Option<Sources>,
     /// Where [`Engine::save_secrets`] writes.
     pub secrets_file: PathBuf,
     /// Clones, work trees and the locks of runs.
@@ -86,14 +92,14 @@ struct Inner {
     store: Store,
     progress: ProgressBoard,
     ledger: ledger::Ledger,
-    /// The keys in use; replaced as a whole when new ones are saved.
-    secrets: RwLock<Arc<Secrets>>,
+    /// The settings and keys in use; replaced as a whole when they are read again.
+    in_force: RwLock<Arc<configuration::InForce>>,
     /// The last counts and the log position they are true for.
     stats: Mutex<Option<(Seq, Stats)>>,
     known: answers::Known,
     http: Http,
     /// Draft runs at the same time.
-    places: Semaphore,
+    places: places::Places,
     /// Draft runs of this process, waiting ones included.
     jobs: watch::Sender<usize>,
     /// When pull requests may be looked at again.
@@ -133,9 +139,9 @@ impl Engine {
         let store = opened.map_err(|e| StoreError::Stored(format!("opening died: {e}")))??;
         let engine = Self {
             inner: Arc::new(Inner {
-                secrets: RwLock::new(Arc::clone(&options.secrets)),
+                in_force: RwLock::new(Arc::new(configuration::InForce::at_first(&options))),
                 http,
-                places: Semaphore::new(options.config.draft.parallel.max(1)),
+                places: places::Places::new(options.config.draft.parallel),
                 jobs: watch::channel(0).0,
                 patience: pulls::Patience::default(),
                 options,
@@ -202,6 +208,9 @@ impl Engine {
             }
             Command::CancelDraft { draft } => Change::CancelDraft { draft },
             Command::RecordHeartbeat { heartbeat } => Change::RecordHeartbeat(heartbeat),
+            Command::ChangeSetting { setting, value } => {
+                return self.change_setting(id, actor, &setting, value.as_deref()).await;
+            }
             Command::SaveSettings { settings } => Change::PutSettings(settings::pairs(settings)?),
         };
         let adds_answer = matches!(change, Change::InsertNote { public: true, .. });
@@ -225,11 +234,6 @@ impl Engine {
             database: self.inner.store.database_id().into(),
             seq: *self.inner.store.bell().borrow(),
         }
-    }
-
-    /// The configuration it was opened with.
-    pub fn config(&self) -> &Config {
-        &self.inner.options.config
     }
 
     pub async fn snapshot(&self, request: PageRequest) -> Result<Snapshot, Refusal> {

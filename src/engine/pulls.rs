@@ -61,15 +61,16 @@ impl Rest {
 
 /// Looks every `poll_interval` until the engine closes.
 pub(super) async fn look_every(engine: Engine) {
-    let interval = engine.config().github.poll_interval;
+    // As it is now: the settings may have changed since the last round.
+    let interval = || engine.in_force().config.github.poll_interval;
     // A program that was just started has better things to do first.
-    let mut wait = interval / 10;
+    let mut wait = interval() / 10;
     loop {
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             () = engine.inner.closing.cancelled() => return,
         }
-        wait = interval;
+        wait = interval();
         let round = engine.look_at_pulls(engine.now());
         let looked = tokio::select! {
             looked = round => looked,

@@ -3,7 +3,7 @@
 //! `config.toml` wins where it says something; the stored settings fill in the repository, branch and model it leaves open.
 
 use super::{Engine, refusal};
-use crate::config::{Config, DraftConfig, Repository, Secrets, SecretsError, SecretsPatch, Source, mask};
+use crate::config::{Config, DraftConfig, Repository, Secrets, Source, mask};
 use crate::domain::draft::DrafterKind;
 use crate::domain::feedback::FieldError;
 use crate::drafting;
@@ -11,7 +11,7 @@ use crate::protocol::read::SettingsView;
 use crate::protocol::{Refusal, RefusalKind, SettingsPatch};
 use secrecy::SecretString;
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 /// Longest setting, in bytes.
 const MAX_SETTING: usize = 512;
@@ -101,14 +101,30 @@ fn masked(key: Option<&SecretString>) -> String {
 }
 
 impl Engine {
-    /// The configuration as drafts use it: the file's, with the stored settings where the file is silent.
+    /// The configuration as a draft that begins now uses it: what the file says now, with the stored settings where it is silent.
+    ///
+    /// # Errors
+    /// When the file can't be understood any more.
     pub(super) async fn effective_config(&self) -> Result<Config, Refusal> {
+        self.reload().await?;
+        self.with_stored_settings().await
+    }
+
+    /// The same for a run that was begun before: a mistake that was made in the file since then does not end it.
+    pub(super) async fn config_of_a_run(&self) -> Result<Config, Refusal> {
+        if let Err(refusal) = self.reload().await {
+            tracing::warn!(error = %refusal, "the settings can't be read again; those from before hold");
+        }
+        self.with_stored_settings().await
+    }
+
+    pub(super) async fn with_stored_settings(&self) -> Result<Config, Refusal> {
         let stored = self.inner.store.settings().await.map_err(refusal)?;
-        Ok(effective(&self.inner.options.config, &stored))
+        Ok(effective(&self.in_force().config, &stored))
     }
 
     pub(super) fn secrets(&self) -> Arc<Secrets> {
-        Arc::clone(&self.inner.secrets.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.in_force().secrets)
     }
 
     pub async fn settings(&self) -> Result<SettingsView, Refusal> {
@@ -134,23 +150,6 @@ impl Engine {
             configured: missing.is_empty(),
             missing,
         })
-    }
-
-    /// Writes keys to `secrets.env`; they never pass through a command, an event or the database.
-    pub async fn save_secrets(&self, patch: SecretsPatch) -> Result<(), Refusal> {
-        let file = self.inner.options.secrets_file.clone();
-        let patched = Arc::new(self.secrets().patched(&patch));
-        let saved = tokio::task::spawn_blocking(move || Secrets::save(&file, &patch)).await;
-        match saved {
-            Ok(Ok(())) => {}
-            Ok(Err(e @ SecretsError::IllegalValue { .. })) => {
-                return Err(Refusal::new(RefusalKind::Invalid, e.to_string()));
-            }
-            Ok(Err(e)) => return Err(Refusal::new(RefusalKind::Storage, e.to_string())),
-            Err(e) => return Err(Refusal::new(RefusalKind::Storage, format!("saving the keys died: {e}"))),
-        }
-        *self.inner.secrets.write().unwrap_or_else(PoisonError::into_inner) = patched;
-        Ok(())
     }
 }
 

@@ -54,7 +54,7 @@ pub(super) async fn save(State(app): State<App>, body: JsonBody) -> Result<Json<
     if any_secret {
         let [github, anthropic, openai, openai_compatible] = secrets;
         let patch = SecretsPatch { github, anthropic, openai, openai_compatible, ..SecretsPatch::default() };
-        app.engine().save_secrets(patch).await?;
+        app.engine().save_secrets(actor(), patch).await?;
     }
     Ok(Json(Saved { status: "updated", now: app.engine().settings().await? }))
 }

@@ -56,6 +56,13 @@ pub enum Command {
     RecordHeartbeat {
         heartbeat: Box<Heartbeat>,
     },
+    /// Changes one line of `config.toml`, and nothing else in it. Secrets never travel here.
+    ChangeSetting {
+        /// Its name as `patchwork config set` takes it: `draft.drafter`, `repository.billing.branch`.
+        setting: String,
+        /// As a person types it; `None` takes it out, or a whole repository.
+        value: Option<String>,
+    },
     SaveSettings {
         settings: SettingsPatch,
     },

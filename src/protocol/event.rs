@@ -55,7 +55,7 @@ pub struct Event {
     pub actor: Actor,
     /// The command that made it, so that the sender can tell its own.
     pub command: Option<CommandId>,
-    /// The stage's word, a detail's line or a failure's reason, for the draft kinds; a server's name; else empty. Untrusted.
+    /// The stage's word, a detail's line or a failure's reason, for the draft kinds; a server's name; the name of a setting or key; else empty. Untrusted.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub text: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]

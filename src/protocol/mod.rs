@@ -6,6 +6,7 @@
 mod command;
 mod event;
 pub mod read;
+pub mod settings;
 
 pub use command::{Actor, Command, Door, Made, Receipt, Refusal, RefusalKind, SettingsPatch};
 pub use event::{Event, EventKind, Progress, Seq, Signal};

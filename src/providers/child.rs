@@ -25,6 +25,87 @@ const SECRET_VARIABLES: [&str; 10] = [
     super::git::TOKEN_VARIABLE,
 ];
 
+/// What a check of a change finds of the user's environment: where tools and their caches are, the language, the way to the network. A
+/// list of what is let through, because nobody knows all names that keys have.
+const FEW: &[&str] = &[
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "TMPDIR",
+    "TMP",
+    "TEMP",
+    "TZ",
+    "LANG",
+    "LANGUAGE",
+    "LC_ALL",
+    "LC_CTYPE",
+    "LC_COLLATE",
+    "LC_MESSAGES",
+    "LC_NUMERIC",
+    "LC_TIME",
+    "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "XDG_STATE_HOME",
+    "CARGO_HOME",
+    "RUSTUP_HOME",
+    "RUSTUP_TOOLCHAIN",
+    "GOPATH",
+    "GOROOT",
+    "GOCACHE",
+    "GOMODCACHE",
+    "GOTOOLCHAIN",
+    "JAVA_HOME",
+    "GRADLE_USER_HOME",
+    "MAVEN_HOME",
+    "NVM_DIR",
+    "NVM_BIN",
+    "FNM_DIR",
+    "VOLTA_HOME",
+    "PNPM_HOME",
+    "BUN_INSTALL",
+    "DENO_DIR",
+    "COREPACK_HOME",
+    "VIRTUAL_ENV",
+    "CONDA_PREFIX",
+    "PYENV_ROOT",
+    "UV_CACHE_DIR",
+    "UV_PYTHON_INSTALL_DIR",
+    "PIP_CACHE_DIR",
+    "POETRY_HOME",
+    "RBENV_ROOT",
+    "GEM_HOME",
+    "GEM_PATH",
+    "BUNDLE_PATH",
+    "DOTNET_ROOT",
+    "NUGET_PACKAGES",
+    "COMPOSER_HOME",
+    "MIX_HOME",
+    "HEX_HOME",
+    "ASDF_DIR",
+    "ASDF_DATA_DIR",
+    "MISE_DATA_DIR",
+    "NIX_PROFILES",
+    "NIX_SSL_CERT_FILE",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "NODE_EXTRA_CA_CERTS",
+    "LD_LIBRARY_PATH",
+    "PKG_CONFIG_PATH",
+    "CC",
+    "CXX",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+];
+
 /// After a child has ended, what is still in its pipes is read for this long: something that it left running (a shared ssh
 /// connection, for one) may hold them open.
 pub(super) const DRAIN: Duration = Duration::from_secs(2);
@@ -38,6 +119,22 @@ pub(super) fn command(program: impl AsRef<OsStr>) -> Command {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.process_group(0).kill_on_drop(true);
     command
+}
+
+/// Leaves a child nothing of the environment but [`FEW`], and of these nothing that has a password in it.
+pub(super) fn limit(command: &mut Command) {
+    command.env_clear();
+    let known = |name: &&&str| std::env::var(name).is_ok_and(|value| !has_password(&value));
+    for name in FEW.iter().filter(known) {
+        if let Some(value) = std::env::var_os(name) {
+            command.env(name, value);
+        }
+    }
+}
+
+/// `https://user:password@host`, as a proxy may have it.
+fn has_password(value: &str) -> bool {
+    value.split_once("://").is_some_and(|(_, rest)| rest.split('/').next().is_some_and(|host| host.contains('@')))
 }
 
 /// Ends a child's whole group when it is dropped.
@@ -94,6 +191,30 @@ impl Capture {
             let room = self.limit.saturating_sub(self.bytes.len());
             self.cut |= n > room;
             self.bytes.extend_from_slice(buffer.get(..n.min(room)).unwrap_or_default());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_in_addresses_are_seen() {
+        for (value, expected) in [
+            ("http://proxy:3128", false),
+            ("http://me:secret@proxy:3128/", true),
+            ("https://token@proxy", true),
+            ("/home/me@work/bin", false),
+            ("https://host/a@b", false),
+        ] {
+            assert_eq!(has_password(value), expected, "{value}");
+        }
+        for name in SECRET_VARIABLES {
+            assert!(!FEW.contains(&name), "{name}");
+        }
+        for word in ["KEY", "TOKEN", "SECRET", "PASS", "AUTH", "CREDENTIAL", "AGENT"] {
+            assert!(FEW.iter().all(|name| !name.to_uppercase().contains(word)), "{word}");
         }
     }
 }

@@ -27,4 +27,4 @@ pub use http::Http;
 pub use model::{Block, Completion, Lifecycle, Message, Model, ModelInfo, Prompt, Role};
 pub use openai::Openai;
 pub use openai_compatible::Compatible;
-pub use process::{AgentRun, ExitInfo};
+pub use process::{AgentRun, Environment, ExitInfo};

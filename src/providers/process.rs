@@ -22,9 +22,19 @@ pub struct AgentRun {
     pub stdin: String,
     /// Added to the environment.
     pub env: Vec<(String, String)>,
+    pub environment: Environment,
     pub timeout: Duration,
     /// Bytes of output passed on; the rest is read and dropped.
     pub max_output: usize,
+}
+
+/// What a program finds in its environment, beside what is added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Environment {
+    /// What the user has, without keys of ours and the vendors'.
+    Users,
+    /// Only what builds and tests need to find their tools.
+    Few,
 }
 
 /// How a program ended.
@@ -35,6 +45,8 @@ pub struct ExitInfo {
     pub signal: Option<i32>,
     /// Whether output went beyond `max_output`.
     pub output_cut: bool,
+    /// Whether it was stopped because its time was up.
+    pub timed_out: bool,
 }
 
 impl ExitInfo {
@@ -47,12 +59,16 @@ impl ExitInfo {
 /// not UTF-8 become `U+FFFD`. The text may hold escapes: whoever shows it makes it safe.
 ///
 /// # Errors
-/// When it can't be started or its time is up. A failing exit status is not an error here.
+/// When it can't be started. A failing exit status is not an error here, nor is it when its time is up.
 pub async fn run(run: AgentRun, on_output: &mut (dyn FnMut(&str) + Send)) -> Result<ExitInfo, ProviderError> {
     let Some((program, arguments)) = run.argv.split_first() else {
         return Err(ProviderError::config("No command is configured: set `run` under [command] in config.toml."));
     };
     let mut command = child::command(program);
+    match run.environment {
+        Environment::Users => {}
+        Environment::Few => child::limit(&mut command),
+    }
     command.args(arguments).current_dir(&run.dir).envs(run.env.iter().map(|(k, v)| (k, v)));
     let mut child = command.spawn().map_err(|e| cannot_start(program, &e))?;
     let mut group = Group::of(&child);
@@ -61,14 +77,16 @@ pub async fn run(run: AgentRun, on_output: &mut (dyn FnMut(&str) + Send)) -> Res
     group.kill();
     match ended {
         Ok(exit) => exit.map_err(|e| ProviderError::process(program, format!("can't be followed: {e}"))),
-        Err(_) => Err(ProviderError::process(
-            program,
-            format!(
-                "did not end within {} and was stopped. Raise `timeout` under [command] if it needs longer.",
-                duration(limit)
-            ),
-        )),
+        Err(_elapsed) => Ok(ExitInfo { code: None, signal: None, output_cut: false, timed_out: true }),
     }
+}
+
+/// What to say about a drafter whose time was up.
+pub fn too_slow(program: &str, limit: Duration) -> ProviderError {
+    let limit = duration(limit);
+    let why =
+        format!("did not end within {limit} and was stopped. Raise `timeout` under [command] if it needs longer.");
+    ProviderError::process(program, why)
 }
 
 fn cannot_start(program: &str, error: &std::io::Error) -> ProviderError {
@@ -118,7 +136,7 @@ async fn converse(
         }
     }
     let code = status.and_then(|s| s.code());
-    Ok(ExitInfo { code, signal: status.and_then(|s| s.signal()), output_cut: out.cut })
+    Ok(ExitInfo { code, signal: status.and_then(|s| s.signal()), output_cut: out.cut, timed_out: false })
 }
 
 /// One pipe, and the beginning of a character whose end has not come yet.

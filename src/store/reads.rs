@@ -7,12 +7,13 @@ use super::index;
 use super::log::{self, Tail};
 use super::rows::{self, DRAFT_COLUMNS, FEEDBACK_COLUMNS};
 use super::servers;
+use super::write::Written;
 use super::writer::Store;
 use super::{plan, query};
 use crate::domain::draft::{Cost, Draft, Stage, StageRecord, Usage};
 use crate::domain::feedback::Report;
 use crate::domain::filter::Sort;
-use crate::domain::id::{DraftId, FeedbackId};
+use crate::domain::id::{CommandId, DraftId, FeedbackId};
 use crate::domain::review::Choices;
 use crate::domain::server::Server;
 use crate::domain::time::Millis;
@@ -189,6 +190,13 @@ impl Store {
     /// The newest notes that are handed to agents, oldest first, each with its report.
     pub async fn public_notes(&self) -> Result<Vec<(Report, String)>, StoreError> {
         self.read(rows::public_notes).await
+    }
+
+    /// The answer that a command got, when it was carried out before.
+    pub async fn answered(&self, command: &CommandId) -> Result<Option<Written>, StoreError> {
+        let command = command.clone();
+        let written = |first: log::Answer| Written { seq: first.seq, made: first.made, replayed: true };
+        self.read(move |conn| Ok(log::answer(conn, &command)?.map(written))).await
     }
 
     pub async fn settings(&self) -> Result<BTreeMap<String, String>, StoreError> {

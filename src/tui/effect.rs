@@ -4,14 +4,16 @@
 use super::bench::{Change, Run};
 use super::message::{Answer, Effect, Msg};
 use super::mirror::Side;
+use super::settings::Hidden;
 use super::unsaved::UnsavedNotes;
 use crate::client::EngineHandle;
-use crate::config::process_vars;
+use crate::config::{SecretsPatch, process_vars, secret_name};
 use crate::domain::filter::Filter;
 use crate::domain::id::{CommandId, DraftId};
 use crate::protocol::read::{DraftDetail, PageRequest};
 use crate::protocol::{Actor, Command, Refusal, RefusalKind, Seq};
 use futures::StreamExt;
+use secrecy::SecretString;
 use std::hash::{BuildHasher, RandomState};
 use std::process::{Command as Process, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,6 +26,7 @@ const COMMANDS: usize = 256;
 #[derive(Debug)]
 pub(super) struct Effects {
     engine: EngineHandle,
+    actor: Actor,
     messages: mpsc::Sender<Msg>,
     commands: mpsc::Sender<(CommandId, Command)>,
     unsaved: UnsavedNotes,
@@ -34,8 +37,8 @@ impl Effects {
     /// `messages` takes what comes back. When it is full the senders wait: nothing is lost, it is only later.
     pub(super) fn new(engine: EngineHandle, actor: Actor, messages: mpsc::Sender<Msg>, unsaved: UnsavedNotes) -> Self {
         let (commands, waiting) = mpsc::channel(COMMANDS);
-        tokio::spawn(submit_in_order(engine.clone(), actor, waiting, messages.clone()));
-        Self { engine, messages, commands, unsaved, changes: Arc::default() }
+        tokio::spawn(submit_in_order(engine.clone(), actor.clone(), waiting, messages.clone()));
+        Self { engine, actor, messages, commands, unsaved, changes: Arc::default() }
     }
 
     /// Does it, or gives it back when it needs the terminal.
@@ -54,6 +57,11 @@ impl Effects {
             Effect::ReadStats => self.ask(|engine| async move { Answer::Stats(engine.stats().await) }),
             Effect::ReadFacets => self.ask(|engine| async move { Answer::Facets(engine.facets().await) }),
             Effect::ReadServers => self.ask(|engine| async move { Answer::Servers(engine.servers().await) }),
+            Effect::ReadSettings => self.ask(|engine| async move { Answer::Settings(engine.sheet().await) }),
+            Effect::SaveKey { name, value } => self.save_key(name, &value),
+            Effect::Check(check) => {
+                self.ask(|engine| async move { Answer::Checked { result: engine.check(check.clone()).await, check } });
+            }
             Effect::Submit { id, command } => self.submit(id, command),
             Effect::KeepUnsaved { feedback, text } => self.unsaved.keep(feedback, text),
             Effect::OpenLink(link) => self.ask(|_| async move { Answer::Opened { result: browse(&link), link } }),
@@ -94,6 +102,17 @@ impl Effects {
                     return;
                 }
             }
+        });
+    }
+
+    fn save_key(&self, name: String, value: &Hidden) {
+        let (actor, value) = (self.actor.clone(), SecretString::from(value.expose()));
+        self.ask(|engine| async move {
+            let result = match secret_name(&name) {
+                Ok(known) => engine.save_secrets(actor, SecretsPatch::one(known, value)).await,
+                Err(sentence) => Err(Refusal::new(RefusalKind::Invalid, sentence)),
+            };
+            Answer::KeySaved { name, result }
         });
     }
 

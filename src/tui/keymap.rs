@@ -140,8 +140,16 @@ impl Keymap {
 }
 
 /// Everywhere but while typing and under the help or a question.
-const BROWSE: [Context; 6] =
-    [Context::List, Context::Detail, Context::Drafts, Context::Run, Context::Servers, Context::Server];
+const BROWSE: [Context; 8] = [
+    Context::List,
+    Context::Detail,
+    Context::Drafts,
+    Context::Run,
+    Context::Servers,
+    Context::Server,
+    Context::Settings,
+    Context::Setting,
+];
 
 /// `G` is written for shift and `g`, as everybody does; the library wants it spelled out.
 fn parse(key: &str) -> Option<KeyCombination> {

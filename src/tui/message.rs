@@ -3,11 +3,13 @@
 
 use super::bench::Run;
 use super::mirror::Side;
+use super::settings::Hidden;
 use super::theme::Shade;
 use crate::domain::filter::Filter;
 use crate::domain::id::{CommandId, DraftId, FeedbackId};
 use crate::domain::server::Server;
 use crate::protocol::read::{Detail, Facets, Page, PageRequest, Row, Snapshot, Stats};
+use crate::protocol::settings::{Check, Finding, Sheet};
 use crate::protocol::{Command, Receipt, Refusal, Seq, Signal};
 use crossterm::event::{KeyEvent, MouseEvent};
 
@@ -53,6 +55,15 @@ pub enum Answer {
     Stats(Result<Stats, Refusal>),
     Facets(Result<Facets, Refusal>),
     Servers(Result<Vec<Server>, Refusal>),
+    Settings(Result<Sheet, Refusal>),
+    KeySaved {
+        name: String,
+        result: Result<(), Refusal>,
+    },
+    Checked {
+        check: Check,
+        result: Result<Finding, Refusal>,
+    },
     Submitted {
         id: CommandId,
         result: Result<Receipt, Refusal>,
@@ -104,6 +115,14 @@ pub enum Effect {
     ReadStats,
     ReadFacets,
     ReadServers,
+    ReadSettings,
+    /// An empty value takes the key out.
+    SaveKey {
+        name: String,
+        value: Hidden,
+    },
+    /// Try something that is configured.
+    Check(Check),
     Submit {
         id: CommandId,
         command: Command,

@@ -17,6 +17,7 @@ mod reader;
 mod run;
 pub mod screen;
 pub mod servers;
+pub mod settings;
 mod terminal;
 pub mod theme;
 pub mod unsaved;

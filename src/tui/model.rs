@@ -6,6 +6,7 @@ use super::keymap::Keymap;
 use super::mirror::Mirror;
 use super::screen::layout::{self, Layout};
 use super::servers::{ServerKey, Servers};
+use super::settings::{SettingKey, Settings};
 use super::theme::{Shade, Theme};
 use crate::domain::draft::{Draft, DraftState};
 use crate::domain::filter::{Filter, FilterError, Test};
@@ -28,6 +29,7 @@ pub enum View {
     Inbox,
     Drafts,
     Servers,
+    Settings,
 }
 
 /// The server behind the screen.
@@ -77,6 +79,8 @@ pub enum Overlay {
 pub enum Question {
     /// Quit although this many drafts are running.
     QuitWhileDrafting(usize),
+    /// Take a repository or a key out of its file; `label` is how the question calls it.
+    RemoveSetting { name: String, label: String },
     /// Throw away a change that waits for its review.
     Discard(DraftId),
     /// Draft these reports again, which throws away that many changes that wait for their review.
@@ -104,6 +108,9 @@ pub enum Pending {
     },
     Cancel {
         draft: DraftId,
+    },
+    Setting {
+        name: String,
     },
     /// A decision about a change that waits.
     Decision {
@@ -260,6 +267,7 @@ pub struct Model {
     pub inbox: Inbox,
     pub drafts: Drafts,
     pub servers: Servers,
+    pub settings: Settings,
     pub overlays: Vec<Overlay>,
     pub status: Option<Status>,
     pub pending: BTreeMap<CommandId, Pending>,
@@ -282,6 +290,7 @@ pub struct Model {
     pub detail_text: Text<DetailKey>,
     pub run_text: Text<RunKey>,
     pub server_text: Text<ServerKey>,
+    pub setting_text: Text<SettingKey>,
 }
 
 /// How a read that is repeated when things change is getting on.
@@ -372,6 +381,7 @@ impl Model {
             inbox,
             drafts: Drafts { tail: true, ..Drafts::default() },
             servers: Servers::default(),
+            settings: Settings::default(),
             overlays: Vec::new(),
             status,
             pending: BTreeMap::new(),
@@ -388,6 +398,7 @@ impl Model {
             detail_text: Text::default(),
             run_text: Text::default(),
             server_text: Text::default(),
+            setting_text: Text::default(),
         }
     }
 
@@ -403,6 +414,7 @@ impl Model {
             (View::Inbox, Focus::Note(_), _) => Context::Note,
             (View::Inbox, Focus::Filter(_), _) => Context::Filter,
             (View::Servers, ..) => self.servers.context(),
+            (View::Settings, ..) => self.settings.context(),
             (View::Drafts, _, DraftsFocus::List) => Context::Drafts,
             (View::Drafts, _, DraftsFocus::Run) if self.drafts.bench.base.is_some() => Context::Base,
             (View::Drafts, _, DraftsFocus::Run) if self.on_bench() && self.waits() => Context::Review,
@@ -495,7 +507,9 @@ impl Model {
         self.pending.values().any(|p| match p {
             Pending::Review { reports, .. } => reports.contains(report),
             Pending::Note { report: r } | Pending::Draft { report: r, .. } => r == report,
-            Pending::Cancel { .. } | Pending::Decision { .. } | Pending::Publish { .. } => false,
+            Pending::Cancel { .. } | Pending::Decision { .. } | Pending::Publish { .. } | Pending::Setting { .. } => {
+                false
+            }
         })
     }
 
@@ -503,7 +517,11 @@ impl Model {
     pub fn is_leaving(&self, draft: &DraftId) -> bool {
         self.pending.values().any(|p| match p {
             Pending::Cancel { draft: d } | Pending::Publish { draft: d } => d == draft,
-            Pending::Review { .. } | Pending::Note { .. } | Pending::Draft { .. } | Pending::Decision { .. } => false,
+            Pending::Review { .. }
+            | Pending::Note { .. }
+            | Pending::Draft { .. }
+            | Pending::Decision { .. }
+            | Pending::Setting { .. } => false,
         })
     }
 

@@ -15,6 +15,7 @@ use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Rect;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::termios::{LocalModes, tcgetattr};
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -96,8 +97,11 @@ impl Screen {
 
     /// Makes the terminal ours again, whatever somebody else did to it, and draws everything with the next frame.
     pub(super) fn take_back(&mut self) -> io::Result<()> {
-        // Somebody may have changed the mode behind the library's back, which would then do nothing.
-        disable_raw_mode()?;
+        // Somebody may have changed the mode behind the library's back, which would then do nothing. Where nobody has, as when the news of
+        // a resume comes a second time, keys that are typed meanwhile must not fall into a moment of lines and echo.
+        if tcgetattr(rustix::stdio::stdin())?.local_modes.contains(LocalModes::ICANON) {
+            disable_raw_mode()?;
+        }
         take_over(self.mouse)?;
         let (width, height) = self.size()?;
         // Not `clear`: that asks the terminal for the cursor's position, and the answer would race with the keys.

@@ -170,6 +170,7 @@ async fn first_requests(repository: &Path, cache: &Path) -> Fallible<Vec<Duratio
         database: dir.path().join("feedback.db"),
         config: Arc::new(config),
         secrets: Arc::new(Secrets { anthropic: Some("key".into()), ..Secrets::default() }),
+        sources: None,
         secrets_file: dir.path().join("secrets.env"),
         cache_dir: cache.to_owned(),
         mode: Mode::Owner { role: "bench".into() },

@@ -65,6 +65,7 @@ fn options(dir: &Path, now: i64) -> EngineOptions {
         database: database(dir),
         config: Arc::new(Config::default()),
         secrets: Arc::new(Secrets::default()),
+        sources: None,
         secrets_file: dir.join("config/secrets.env"),
         cache_dir: dir.join("cache"),
         mode: Mode::Owner { role: "bench".into() },

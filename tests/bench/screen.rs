@@ -58,6 +58,7 @@ async fn library(dir: &std::path::Path) -> Fallible<Engine> {
         database: dir.join("feedback.db"),
         config: Arc::new(Config::default()),
         secrets: Arc::new(Secrets::default()),
+        sources: None,
         secrets_file: dir.join("secrets.env"),
         cache_dir: dir.join("cache"),
         mode: Mode::Owner { role: "bench".into() },

@@ -15,6 +15,7 @@ use patchwork::domain::time::{MINUTE, Millis};
 use patchwork::protocol::read::{
     Count, Detail, DraftDetail, Facets, Page, PageRequest, Position, RankedFile, Row, Snapshot, Stats,
 };
+use patchwork::protocol::settings::{Finding, Setting, Sheet};
 use patchwork::protocol::{Command, Event, EventKind, Made, Progress, Receipt, Refusal, RefusalKind, Seq, Signal};
 use patchwork::tui::bench::Run;
 use patchwork::tui::message::{Answer, Effect, Msg};
@@ -30,6 +31,9 @@ pub struct Desk {
     pub runs: Vec<DraftDetail>,
     /// As the engine would give them: the one heard last first.
     pub servers: Vec<Server>,
+    pub sheet: Sheet,
+    /// What trying anything finds; `None`: no answer comes.
+    pub finding: Option<Finding>,
     seq: i64,
     log: Vec<Event>,
     /// The command whose events are being written.
@@ -165,6 +169,17 @@ impl Desk {
             Effect::ReadDraft(id) => Answer::Draft { result: Ok(Run::of(self.run_mut(&id).clone())), id },
             Effect::ReadStats => Answer::Stats(Ok(self.stats())),
             Effect::ReadServers => Answer::Servers(Ok(self.servers.clone())),
+            Effect::ReadSettings => Answer::Settings(Ok(self.sheet.clone())),
+            Effect::Check(check) => {
+                let Some(finding) = self.finding.clone() else { return Vec::new() };
+                Answer::Checked { check, result: Ok(finding) }
+            }
+            Effect::SaveKey { name, value } => {
+                let masked = if value.count() == 0 { String::new() } else { "****".to_owned() };
+                self.setting_mut(&name).value = masked;
+                self.outside.push(Effect::SaveKey { name: name.clone(), value });
+                Answer::KeySaved { name, result: self.refuses.clone().map_or(Ok(()), Err) }
+            }
             Effect::ReadFacets => Answer::Facets(Ok(self.facets())),
             Effect::Submit { id, command } => return self.submit(id, command),
             Effect::Watch { after } => {
@@ -192,6 +207,10 @@ impl Desk {
     /// The newest number of the log.
     pub fn seq(&self) -> Seq {
         Seq(self.seq)
+    }
+
+    pub fn setting_mut(&mut self, name: &str) -> &mut Setting {
+        self.sheet.settings.iter_mut().find(|setting| setting.name == name).unwrap()
     }
 
     fn submit(&mut self, id: CommandId, command: Command) -> Vec<Msg> {
@@ -223,6 +242,14 @@ impl Desk {
                 let run = self.run(&feedback, 0, DraftState::Queued);
                 news.push(self.about_run(EventKind::DraftQueued, "", &run));
                 Made::Draft(run)
+            }
+            Command::ChangeSetting { setting, value } => {
+                match (value, setting.as_str()) {
+                    (Some(value), name) => self.setting_mut(name).value = value,
+                    (None, name) => self.sheet.settings.retain(|setting| !setting.name.starts_with(name)),
+                }
+                news.push(self.event(EventKind::SettingsSaved, &setting, None, None));
+                Made::Nothing
             }
             Command::CancelDraft { draft } => {
                 let run = self.run_mut(&draft);

@@ -51,6 +51,7 @@ pub fn options(dir: &Path) -> EngineOptions {
         database: dir.join("feedback.db"),
         config: Arc::new(Config::default()),
         secrets: Arc::new(Secrets::default()),
+        sources: None,
         secrets_file: dir.join("secrets.env"),
         cache_dir: dir.join("cache"),
         mode: Mode::Owner { role: "test".into() },

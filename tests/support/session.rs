@@ -6,6 +6,7 @@ use super::scene::Scene;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use patchwork::client::EngineHandle;
+use patchwork::config::{SecretsPatch, secret_name};
 use patchwork::domain::id::FeedbackId;
 use patchwork::protocol::{Actor, Door, Signal};
 use patchwork::tui::bench::Run;
@@ -86,6 +87,12 @@ impl Session {
             Effect::ReadDraft(id) => Answer::Draft { result: engine.draft(&id).await.map(Run::of), id },
             Effect::ReadStats => Answer::Stats(engine.stats().await),
             Effect::ReadServers => Answer::Servers(engine.servers().await),
+            Effect::ReadSettings => Answer::Settings(engine.sheet().await),
+            Effect::Check(check) => Answer::Checked { result: engine.check(check.clone()).await, check },
+            Effect::SaveKey { name, value } => {
+                let patch = SecretsPatch::one(secret_name(&name).unwrap(), value.expose().into());
+                Answer::KeySaved { result: engine.save_secrets(Actor::new(Door::Tui, "ada"), patch).await, name }
+            }
             Effect::ReadFacets => Answer::Facets(engine.facets().await),
             Effect::Submit { id, command } => {
                 let actor = Actor::new(Door::Tui, "ada");

@@ -11,7 +11,8 @@ mod storage;
 use super::exit::Code;
 use super::out::{Ink, Out};
 use super::setup::{self, Global, ServerArgs, Setup};
-use crate::config::{self, LoadedSecrets, Secrets};
+use crate::config::LoadedSecrets;
+use crate::protocol::settings::{Finding, Fitness};
 use serde::Serialize;
 use std::io;
 use std::sync::Arc;
@@ -46,6 +47,16 @@ impl Check {
         Self { name, state: State::Ok, found: found.into(), advice: String::new() }
     }
 
+    /// What trying something has found about `subject`.
+    fn of(name: &'static str, subject: &str, finding: Finding) -> Self {
+        let state = match finding.state {
+            Fitness::Good => State::Ok,
+            Fitness::Doubtful => State::Warn,
+            Fitness::Bad => State::Fail,
+        };
+        Self { name, state, found: format!("{subject}: {}", finding.found), advice: finding.advice }
+    }
+
     fn warn(name: &'static str, found: impl Into<String>, advice: impl Into<String>) -> Self {
         Self { name, state: State::Warn, found: found.into(), advice: advice.into() }
     }
@@ -62,8 +73,7 @@ pub(super) async fn run(args: &Args, global: &Global) -> anyhow::Result<Code> {
         storage::directories(&setup, &mut checks);
         storage::database(&setup, &mut checks).await;
         outside::address(&setup, &mut checks).await;
-        outside::drafter(&setup, &mut checks);
-        models::models(&setup, &mut checks).await;
+        models::drafters(&setup, &mut checks).await;
         outside::repositories(&setup, &mut checks).await;
     }
     outside::git(&mut checks);
@@ -82,7 +92,8 @@ pub(super) async fn run(args: &Args, global: &Global) -> anyhow::Result<Code> {
 
 /// Settings and keys; without them most other questions make no sense.
 fn settings(global: &Global, checks: &mut Vec<Check>) -> Option<Setup> {
-    let loaded = match setup::load(global, &ServerArgs::default()) {
+    let sources = setup::sources(global, &ServerArgs::default());
+    let loaded = match sources.load() {
         Ok(loaded) => loaded,
         Err(e) => {
             checks.push(Check::fail(
@@ -96,10 +107,10 @@ fn settings(global: &Global, checks: &mut Vec<Check>) -> Option<Setup> {
     let file = loaded.paths.config_file.display();
     let found = if loaded.has_file { file.to_string() } else { format!("no {file}; the defaults hold") };
     checks.push(Check::ok("settings", found));
-    match Secrets::load(&loaded.paths.secrets_file, &config::process_vars) {
+    match sources.secrets(&loaded.paths.secrets_file) {
         Ok(LoadedSecrets { secrets, warnings }) => {
             checks.extend(warnings.into_iter().map(|warning| Check::warn("secrets", warning, "")));
-            Some(Setup { loaded, secrets: Arc::new(secrets) })
+            Some(Setup { sources, loaded, secrets: Arc::new(secrets) })
         }
         Err(e) => {
             checks.push(Check::fail("secrets", e.to_string(), "mend the file, or set the keys in the environment"));

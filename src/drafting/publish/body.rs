@@ -6,7 +6,7 @@
 use super::markdown::{code, fenced, one_line, prose};
 use super::plain;
 use crate::domain::change::{NewFile, RepoPath};
-use crate::domain::draft::{Cost, Usage};
+use crate::domain::draft::{Cost, Usage, Verdict, Verified};
 use crate::domain::note::Note;
 use crate::drafting::heard::Remark;
 use crate::drafting::job::{Job, SavedChange};
@@ -170,16 +170,35 @@ fn files(change: &SavedChange) -> String {
 
 /// What was found out about the change beside that it applies, and what was not.
 fn checks(job: &Job, change: &SavedChange) -> String {
-    let mut lines = vec!["- Not run: the repository's own tests.".to_owned()];
+    let mut lines = vec![match &change.verified {
+        None => "- Not run: the repository's own tests.".to_owned(),
+        Some(Verified { verdict: Verdict::Passed, command, .. }) => {
+            format!("- Passed: {} in {}.", code(command, 200), taken(change))
+        }
+        Some(Verified { verdict: Verdict::Failed, command, ended, .. }) => format!(
+            "- **Failed**: {} ({}) in {}. It is published all the same because its reviewer said so.",
+            code(command, 200),
+            plain::inert(ended),
+            taken(change)
+        ),
+    }];
     if change.dropped > 0 {
-        let parts = if change.dropped == 1 { "1 part".to_owned() } else { format!("{} parts", change.dropped) };
-        lines.push(format!(
-            "- {parts} of the drafted change {} taken out in the review.",
-            if change.dropped == 1 { "was" } else { "were" }
-        ));
+        let parts = match change.dropped {
+            1 => "1 part of the drafted change was".to_owned(),
+            many => format!("{many} parts of the drafted change were"),
+        };
+        let since = match &change.verified {
+            Some(_) => " What stands above was run before that, on the whole change, and not again.",
+            None => "",
+        };
+        lines.push(format!("- {parts} taken out in the review.{since}"));
     }
     lines.push(format!("- {}", if job.confirm { REVIEWED } else { UNREVIEWED }));
     lines.join("\n")
+}
+
+fn taken(change: &SavedChange) -> String {
+    change.verified.as_ref().map_or_else(String::new, Verified::took)
 }
 
 fn tokens(usage: Usage, cost: Option<Cost>) -> String {

@@ -43,6 +43,23 @@ struct Base {
     commit: String,
 }
 
+/// A branch as a remote has it now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tip {
+    /// `HEAD` when the repository is on no branch.
+    pub branch: String,
+    pub commit: String,
+}
+
+/// Asks a remote for a branch (`None`: the default one), and fetches nothing.
+///
+/// # Errors
+/// As for [`GitCache::checkout`].
+pub async fn tip(remote: &Remote, branch: Option<&str>) -> Result<Tip, ProviderError> {
+    let base = find_base(&Address::of(remote)?, branch).await?;
+    Ok(Tip { branch: base.branch, commit: base.commit })
+}
+
 impl GitCache {
     /// Keeps everything below `cache_dir`; nothing is created yet.
     pub fn new(cache_dir: PathBuf) -> Self {

@@ -17,7 +17,7 @@ use crate::domain::change::RepoPath;
 use secrecy::SecretString;
 use std::path::PathBuf;
 
-pub use cache::GitCache;
+pub use cache::{GitCache, Tip, tip};
 pub(super) use remote::TOKEN_VARIABLE;
 pub use worktree::{Changed, OnTop, Worktree};
 

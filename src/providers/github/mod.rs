@@ -56,6 +56,17 @@ impl Github {
         let response = self.get(&path, &[], &format!("The repository {slug}")).await?;
         self.read(response, wire::repository).await
     }
+
+    /// Whether the token is good, whatever it may do: every kind of token may ask this, and asking is free. Requests that are left in
+    /// this hour, where the server counts them.
+    pub async fn requests_left(&self) -> Result<Option<u64>, ProviderError> {
+        match self.get("/rate_limit", &[], "The rate limit").await {
+            Ok(response) => self.read(response, wire::requests_left).await.map(Some),
+            // GitHub Enterprise with its limits off, which it tells nobody without a good token.
+            Err(ProviderError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 /// Whether the request may have acted although it failed. A rate limit refuses before it acts.

@@ -131,6 +131,25 @@ pub(super) fn repository(body: &[u8]) -> Result<RepoInfo, ProviderError> {
     })
 }
 
+#[derive(Deserialize)]
+struct Limits {
+    resources: Resources,
+}
+
+#[derive(Deserialize)]
+struct Resources {
+    core: Core,
+}
+
+#[derive(Deserialize)]
+struct Core {
+    remaining: u64,
+}
+
+pub(super) fn requests_left(body: &[u8]) -> Result<u64, ProviderError> {
+    parse::<Limits>(body).map(|limits| limits.resources.core.remaining)
+}
+
 pub(super) fn pull_request(body: &[u8]) -> Result<PullRequest, ProviderError> {
     parse::<Pull>(body).map(PullRequest::from)
 }

@@ -121,6 +121,10 @@ pub enum Change {
     /// Changes a row in place; an event only where it brings news.
     RecordHeartbeat(Box<Heartbeat>),
     PutSettings(Vec<(&'static str, String)>),
+    /// Settings that are kept in files were changed: only an event, which names them.
+    NoteSettings {
+        what: String,
+    },
     /// Shortens the log: entries before `before`, as long as `keep` stay.
     PruneLog {
         before: Millis,
@@ -149,6 +153,7 @@ impl Change {
             | Self::SetUsage { .. }
             | Self::RecordHeartbeat(_)
             | Self::PutSettings(_)
+            | Self::NoteSettings { .. }
             | Self::PruneLog { .. } => &[],
         }
     }
@@ -191,6 +196,7 @@ pub(super) fn apply(tx: &Connection, write: &Write) -> Result<Written, StoreErro
         Change::SetUsage { draft, usage, cost } => w.set_usage(draft, *usage, *cost),
         Change::RecordHeartbeat(beat) => w.record_heartbeat(beat),
         Change::PutSettings(pairs) => w.put_settings(pairs),
+        Change::NoteSettings { what } => w.settings_saved(what),
         Change::PruneLog { before, keep } => {
             log::prune(tx, *before, *keep)?;
             w.nothing()
@@ -351,7 +357,11 @@ impl Writing<'_> {
                 params![key, value, self.write.at.0],
             )?;
         }
-        let seq = self.event(EventKind::SettingsSaved, &Made::Nothing, (None, None), "")?;
+        self.settings_saved("")
+    }
+
+    fn settings_saved(&self, what: &str) -> Result<Written, StoreError> {
+        let seq = self.event(EventKind::SettingsSaved, &Made::Nothing, (None, None), what)?;
         Ok(Written { seq, made: Made::Nothing, replayed: false })
     }
 }

@@ -9,23 +9,32 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 use unicode_width::UnicodeWidthStr;
 
+/// From this width on the tabs have names, and from that one the program, too.
+const NAMED: u16 = 60;
+const WIDE: u16 = 100;
+
 pub fn render(frame: &mut Frame<'_>, area: Rect, model: &Model) {
-    let left = tabs(model, area.width >= 60);
+    let left = tabs(model, area.width);
     let room = usize::from(area.width).saturating_sub(left.width() + 2);
     let right = state(model, room);
     frame.render_widget(Paragraph::new(left), area);
     frame.render_widget(Paragraph::new(right).alignment(Alignment::Right), area);
 }
 
-fn tabs(model: &Model, named: bool) -> Line<'static> {
+/// The program's name where there is room for it, the tabs' names where there is room for those.
+fn tabs(model: &Model, width: u16) -> Line<'static> {
+    let named = width >= NAMED;
     let theme = &model.theme;
     let mut spans = Vec::new();
-    if named {
+    if width >= WIDE {
         spans.push(Span::styled("Patchwork  ", theme.title));
     }
-    for (view, key, name) in
-        [(View::Inbox, "1", "Inbox"), (View::Drafts, "3", "Drafts"), (View::Servers, "4", "Servers")]
-    {
+    for (view, key, name) in [
+        (View::Inbox, "1", "Inbox"),
+        (View::Drafts, "3", "Drafts"),
+        (View::Servers, "4", "Servers"),
+        (View::Settings, "5", "Settings"),
+    ] {
         // Where there is no room for names, the digits say which keys lead there.
         let title = if named || model.view == view { format!("{key} {name}") } else { key.to_owned() };
         let style = if model.view == view { theme.tab_active } else { theme.tab };

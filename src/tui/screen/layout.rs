@@ -2,6 +2,7 @@
 
 use super::super::model::{DraftsFocus, Focus, Model, View};
 use super::super::servers::ServersFocus;
+use super::super::settings::SettingsFocus;
 use super::{bench, run_panel};
 use ratatui::layout::Rect;
 
@@ -42,10 +43,10 @@ pub fn of(model: &Model) -> Layout {
     if model.on_bench() {
         return bench(model, Layout { header, body, footer, ..Layout::default() });
     }
-    let Split { list, rule, side } = split(body, in_side(model));
+    let Split { list, rule, side } = split(body, in_side(model), share(model));
     let mut layout = Layout { header, body, rule, footer, ..Layout::default() };
     match model.view {
-        View::Drafts | View::Servers => (layout.rows, layout.text) = (list, side),
+        View::Drafts | View::Servers | View::Settings => (layout.rows, layout.text) = (list, side),
         View::Inbox => {
             (layout.bar, layout.rows) = cut_top(list, bar_height(model));
             let panel = panel_height(model, side);
@@ -82,6 +83,7 @@ fn in_side(model: &Model) -> bool {
         (View::Inbox, Focus::Detail | Focus::Note(_)) => true,
         (View::Inbox, Focus::List | Focus::Filter(_)) => false,
         (View::Servers, _) => model.servers.focus == ServersFocus::Server,
+        (View::Settings, _) => model.settings.focus == SettingsFocus::About,
         (View::Drafts, _) => model.drafts.focus == DraftsFocus::Run,
     }
 }
@@ -93,16 +95,25 @@ struct Split {
     side: Rect,
 }
 
-fn split(body: Rect, in_side: bool) -> Split {
+/// Percent of the width and of the height that the list has beside or above the other pane. Settings are read in the list; what is said
+/// about one is short.
+fn share(model: &Model) -> (u16, u16) {
+    match model.view {
+        View::Inbox | View::Drafts | View::Servers => (45, 40),
+        View::Settings => (55, 62),
+    }
+}
+
+fn split(body: Rect, in_side: bool, (wide, tall): (u16, u16)) -> Split {
     if body.width >= WIDE {
-        let width = body.width * 45 / 100;
+        let width = body.width * wide / 100;
         let list = Rect { width, ..body };
         let rule = Rect { x: list.right(), width: 1, ..body };
         let side = Rect { x: rule.right() + 1, width: body.width - width - 2, ..body };
         return Split { list, rule, side };
     }
     if body.width >= TALL.0 && body.height >= TALL.1 {
-        let height = body.height * 40 / 100;
+        let height = body.height * tall / 100;
         let list = Rect { height, ..body };
         let rule = Rect { y: list.bottom(), height: 1, ..body };
         let side = Rect { y: rule.bottom(), height: body.height - height - 1, ..body };

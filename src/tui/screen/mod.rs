@@ -1,7 +1,7 @@
 //! Drawing. One pane, one file, one `render(frame, area, …)`; nothing here changes anything or reads anything but the model.
 //!
 //! ```text
-//! Patchwork  1 Inbox  3 Drafts  4 Servers   12 unreviewed of 340 · reports at 127.0.0.1:8099     header
+//! Patchwork  1 Inbox  3 Drafts  4 Servers  5 Settings   12 unreviewed of 340 · 127.0.0.1:8099     header
 //! / server:billing gap:missing_tool                        │ billing  missing tool  2h      bar │
 //! ● 2h  billing   tool   Search costs by customer      ✎2  │ Needed …                       list│detail
 //! ● 3h  billing   param  Sort results by date              │ ├ draft 1: ask for the change  panel (a run, or a note)
@@ -22,6 +22,7 @@ mod question;
 pub mod run;
 mod run_panel;
 pub mod servers;
+pub mod settings;
 
 use super::model::{Focus, Model, Overlay, View};
 use super::widget::pane;
@@ -44,6 +45,10 @@ pub fn render(frame: &mut Frame<'_>, model: &Model) {
         View::Servers => {
             servers::render(frame, layout.rows, model);
             pane::render(frame, layout.text, &model.server_text.lines, model.servers.scroll);
+        }
+        View::Settings => {
+            settings::render(frame, layout.rows, model);
+            pane::render(frame, layout.text, &model.setting_text.lines, model.settings.scroll);
         }
     }
     rule(frame, layout.rule, model);

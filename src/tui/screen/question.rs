@@ -3,6 +3,7 @@
 use super::super::action::Action;
 use super::super::model::{Model, Question};
 use super::super::widget::wrap;
+use crate::domain::text;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
@@ -13,6 +14,9 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, model: &Model, question: &Quest
     let said = match question {
         Question::QuitWhileDrafting(1) => {
             format!("A draft is running. It goes on when Patchwork runs again. Quit?  {yes} yes  {no} no")
+        }
+        Question::RemoveSetting { label, .. } => {
+            format!("Remove {}? Its comments in the file stay.  {yes} yes  {no} no", text::clipped(label, 80))
         }
         Question::QuitWhileDrafting(n) => {
             format!("{n} drafts are running. They go on when Patchwork runs again. Quit?  {yes} yes  {no} no")

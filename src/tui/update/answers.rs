@@ -2,7 +2,7 @@
 
 use super::super::message::{Answer, Effect, Subject};
 use super::super::model::{Ingest, Loading, Model, Mood, Pending, Read, is_waiting};
-use super::{bench, drafts, list, note, servers, triage};
+use super::{bench, drafts, list, note, servers, settings, settings_edit, triage};
 use crate::domain::id::CommandId;
 use crate::protocol::{Receipt, Refusal};
 
@@ -58,9 +58,13 @@ pub(super) fn answer(model: &mut Model, answer: Answer, out: &mut Vec<Effect>) {
             if let Ok(facets) = result {
                 model.facets = facets;
                 super::filter::offer(model);
+                settings_edit::offer_servers(model);
             }
         }
         Answer::Servers(result) => servers::answered(model, result, out),
+        Answer::Settings(result) => settings::answered(model, result, out),
+        Answer::KeySaved { name, result } => settings_edit::key_answered(model, &name, result, out),
+        Answer::Checked { check, result } => settings::checked(model, &check, result),
         Answer::Submitted { id, result } => submitted(model, &id, result, out),
         Answer::Edited { subject: Subject::Note(feedback), result } => note::edited(model, feedback, result, out),
         Answer::Edited { subject: Subject::Change(draft), result } => bench::edited(model, draft, result, out),
@@ -91,6 +95,7 @@ fn unread(model: &mut Model, refusal: &Refusal) {
 fn submitted(model: &mut Model, id: &CommandId, result: Result<Receipt, Refusal>, out: &mut Vec<Effect>) {
     let Some(pending) = model.pending.remove(id) else { return };
     match (pending, result) {
+        (Pending::Setting { name }, result) => settings_edit::setting_answered(model, id, &name, result, out),
         (Pending::Note { report }, result) => note::answered(model, id, report, result, out),
         (Pending::Review { reports, reviewed, undoing, .. }, Ok(_)) => {
             triage::reviewed(model, &reports, reviewed, undoing);

@@ -13,7 +13,7 @@ pub(super) fn start(model: &mut Model, force: bool, out: &mut Vec<Effect>) {
     let reports = match model.view {
         View::Inbox => triage::targets(model),
         View::Drafts => model.selected_draft().map(|d| d.feedback_id.clone()).into_iter().collect(),
-        View::Servers => Vec::new(),
+        View::Servers | View::Settings => Vec::new(),
     };
     if reports.is_empty() {
         return model.say(Mood::Plain, "There is no report to draft for");
@@ -62,7 +62,7 @@ fn submit(model: &mut Model, report: FeedbackId, force: bool, out: &mut Vec<Effe
 pub(super) fn started(model: &mut Model, receipt: &Receipt) {
     let drafts = model.keymap.key(Action::Drafts).to_owned();
     match model.view {
-        View::Inbox | View::Servers => {
+        View::Inbox | View::Servers | View::Settings => {
             let said = format!("Drafting; {drafts} shows the run, and its change when that is ready");
             match &receipt.made {
                 Made::Draft(draft) => model.say_about(draft, Mood::Good, said),
@@ -81,7 +81,7 @@ pub(super) fn cancel(model: &mut Model, out: &mut Vec<Effect>) {
     let draft = match model.view {
         View::Inbox => model.row().and_then(|row| model.mirror.draft_of(&row.id)),
         View::Drafts => model.selected_draft(),
-        View::Servers => None,
+        View::Servers | View::Settings => None,
     };
     let Some(draft) = draft.filter(|d| !d.state.is_over()) else {
         return model.say(Mood::Plain, "There is no running draft here to cancel");

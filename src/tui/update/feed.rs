@@ -4,7 +4,7 @@ use super::super::action::Action;
 use super::super::message::Effect;
 use super::super::mirror::changes_counts;
 use super::super::model::{DraftsFocus, Model, Mood, Read, View};
-use super::{bench, list, servers};
+use super::{bench, list, servers, settings};
 use crate::domain::draft::{Checks, Draft, DraftState, PullState};
 use crate::protocol::{Event, EventKind, Progress, Signal};
 
@@ -32,6 +32,7 @@ fn happened(model: &mut Model, event: &Event, out: &mut Vec<Effect>) {
         read_stats(model, out);
     }
     servers::happened(model, event, out);
+    settings::happened(model, event, out);
     if let Some(draft) = &event.draft {
         draft_moved(model, event, draft);
     }

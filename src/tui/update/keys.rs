@@ -4,7 +4,7 @@ use super::super::action::{Action, Context};
 use super::super::message::Effect;
 use super::super::model::{Chooser, Focus, Model, Overlay, Question, View};
 use super::super::theme::Shade;
-use super::{bench, drafts, filter, list, note, servers, triage};
+use super::{bench, drafts, filter, list, note, servers, settings, settings_edit, triage};
 use crossterm::event::{KeyEvent, KeyEventKind};
 
 /// Keys that are kept for a list that is still being read.
@@ -29,6 +29,7 @@ pub(super) fn key(model: &mut Model, key: KeyEvent, out: &mut Vec<Effect>) {
     match action {
         Some(Action::Drafts) => drafts::show(model, about),
         Some(action) => act(model, action, out),
+        None if model.context() == Context::Edit => settings_edit::typed(model, key),
         None if model.context() == Context::Base => bench::base_typed(model, key),
         None => match &model.inbox.focus {
             Focus::Note(_) => note::typed(model, key, out),
@@ -53,6 +54,7 @@ fn is_early(model: &Model, action: Option<Action>) -> bool {
             | Action::Inbox
             | Action::Drafts
             | Action::Servers
+            | Action::Settings
             | Action::NextView,
         ) => !model.early.is_empty(),
         Some(_) | None => about_the_list,
@@ -71,6 +73,7 @@ pub(super) fn paste(model: &mut Model, text: &str, out: &mut Vec<Effect>) {
     match model.context() {
         Context::Note => note::pasted(model, text, out),
         Context::Filter => filter::pasted(model, text, out),
+        Context::Edit => settings_edit::pasted(model, text),
         Context::Base => bench::base_pasted(model, text),
         Context::List
         | Context::Detail
@@ -79,6 +82,8 @@ pub(super) fn paste(model: &mut Model, text: &str, out: &mut Vec<Effect>) {
         | Context::Review
         | Context::Servers
         | Context::Server
+        | Context::Settings
+        | Context::Setting
         | Context::Help
         | Context::Confirm => {
             let hint = format!(
@@ -103,10 +108,12 @@ fn act(model: &mut Model, action: Action, out: &mut Vec<Effect>) {
         Action::Inbox => model.view = View::Inbox,
         Action::Drafts => drafts::show(model, None),
         Action::Servers => servers::show(model, out),
+        Action::Settings => settings::show(model, out),
         Action::NextView => match model.view {
             View::Inbox => drafts::show(model, None),
             View::Drafts => servers::show(model, out),
-            View::Servers => model.view = View::Inbox,
+            View::Servers => settings::show(model, out),
+            View::Settings => model.view = View::Inbox,
         },
         Action::Down => step(model, 1, out),
         Action::Up => step(model, -1, out),
@@ -148,6 +155,14 @@ fn act(model: &mut Model, action: Action, out: &mut Vec<Effect>) {
         Action::Discard => bench::ask_discard(model),
         Action::OpenLink => triage::open_link(model, out),
         Action::Copy => triage::copy(model, out),
+        Action::Edit => settings_edit::start(model),
+        Action::AddRepository => settings_edit::add(model, out),
+        Action::Remove => settings::remove(model, out),
+        Action::Test => settings::test(model, out),
+        Action::Explain => settings::explain(model),
+        Action::SaveSetting => settings_edit::save(model, out),
+        Action::NextWord => settings_edit::next_word(model),
+        Action::LeaveSetting => settings_edit::leave(model),
     }
 }
 
@@ -161,6 +176,7 @@ fn quit(model: &mut Model, out: &mut Vec<Effect>) {
 fn yes(model: &mut Model, out: &mut Vec<Effect>) {
     match model.overlays.pop() {
         Some(Overlay::Confirm(Question::QuitWhileDrafting(_))) => out.push(Effect::Quit),
+        Some(Overlay::Confirm(Question::RemoveSetting { name, .. })) => settings::remove_now(model, name, out),
         Some(Overlay::Confirm(Question::Discard(draft))) => bench::discard(model, &draft, out),
         Some(Overlay::Confirm(Question::Replace { reports, .. })) => drafts::start_all(model, reports, true, out),
         Some(Overlay::Help { .. }) | None => {}
@@ -178,8 +194,10 @@ pub(super) fn step(model: &mut Model, by: isize, out: &mut Vec<Effect>) {
         Context::Run => drafts::scroll(model, by),
         Context::Servers => servers::step(model, by),
         Context::Server => servers::scroll(model, by),
+        Context::Settings => settings::step(model, by),
+        Context::Setting => settings::scroll(model, by),
         Context::Help => scroll_help(model, by),
-        Context::Base | Context::Confirm => {}
+        Context::Base | Context::Confirm | Context::Edit => {}
     }
     // Moving asks for nothing by itself; `settle` sees what came into view.
     let _: &mut Vec<Effect> = out;
@@ -198,8 +216,10 @@ fn scroll_help(model: &mut Model, by: isize) {
 fn half_page(model: &mut Model, direction: isize, out: &mut Vec<Effect>) {
     let layout = model.layout();
     let height = match model.context() {
-        Context::List | Context::Drafts | Context::Servers | Context::Filter => usize::from(layout.rows.height),
-        Context::Detail | Context::Run | Context::Review | Context::Server | Context::Note => {
+        Context::List | Context::Drafts | Context::Servers | Context::Settings | Context::Edit | Context::Filter => {
+            usize::from(layout.rows.height)
+        }
+        Context::Detail | Context::Run | Context::Review | Context::Server | Context::Setting | Context::Note => {
             usize::from(layout.text.height)
         }
         Context::Help | Context::Base | Context::Confirm => 2 * HELP_STEP,
@@ -222,9 +242,12 @@ fn edge(model: &mut Model, top: bool, out: &mut Vec<Effect>) {
         (Context::Servers, top) => servers::edge(model, top),
         (Context::Server, true) => servers::scroll(model, isize::MIN),
         (Context::Server, false) => servers::scroll(model, isize::MAX),
+        (Context::Settings, top) => settings::edge(model, top),
+        (Context::Setting, true) => settings::scroll(model, isize::MIN),
+        (Context::Setting, false) => settings::scroll(model, isize::MAX),
         (Context::Help, true) => scroll_help(model, isize::MIN),
         (Context::Help, false) => scroll_help(model, isize::MAX),
-        (Context::Base | Context::Confirm, _) => {}
+        (Context::Base | Context::Confirm | Context::Edit, _) => {}
     }
 }
 
@@ -234,6 +257,7 @@ fn open(model: &mut Model) {
         View::Inbox => {}
         View::Drafts => drafts::open(model),
         View::Servers => servers::open(model),
+        View::Settings => settings::explain(model),
     }
 }
 
@@ -243,7 +267,8 @@ fn back(model: &mut Model) {
         Context::List => model.inbox.marked.clear(),
         Context::Run | Context::Review => model.drafts.focus = super::super::model::DraftsFocus::List,
         Context::Server => model.servers.focus = super::super::servers::ServersFocus::List,
-        Context::Drafts | Context::Servers => model.view = View::Inbox,
-        Context::Note | Context::Filter | Context::Base | Context::Help | Context::Confirm => {}
+        Context::Setting => model.settings.focus = super::super::settings::SettingsFocus::List,
+        Context::Drafts | Context::Servers | Context::Settings => model.view = View::Inbox,
+        Context::Edit | Context::Note | Context::Filter | Context::Base | Context::Help | Context::Confirm => {}
     }
 }

@@ -13,6 +13,8 @@ mod list;
 mod mouse;
 mod note;
 mod servers;
+mod settings;
+mod settings_edit;
 mod settle;
 mod triage;
 mod useful;

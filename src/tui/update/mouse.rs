@@ -3,7 +3,8 @@
 use super::super::message::Effect;
 use super::super::model::{DraftsFocus, Focus, Model, View};
 use super::super::servers::ServersFocus;
-use super::{bench, drafts, keys, list, servers};
+use super::super::settings::SettingsFocus;
+use super::{bench, drafts, keys, list, servers, settings};
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Position;
 
@@ -39,13 +40,16 @@ fn wheel(model: &mut Model, at: Position, by: isize, out: &mut Vec<Effect>) {
         View::Drafts => drafts::scroll(model, by),
         View::Servers if layout.rows.contains(at) => servers::step(model, by),
         View::Servers => servers::scroll(model, by),
+        View::Settings if layout.rows.contains(at) => settings::step(model, by),
+        View::Settings => settings::scroll(model, by),
     }
 }
 
 fn click(model: &mut Model, at: Position) {
     let layout = model.layout();
     // A click must not throw away what is being typed, nor act behind a question.
-    if !model.overlays.is_empty() || matches!(model.inbox.focus, Focus::Note(_) | Focus::Filter(_)) {
+    let typing = matches!(model.inbox.focus, Focus::Note(_) | Focus::Filter(_)) || model.settings.editor.is_some();
+    if !model.overlays.is_empty() || typing {
         return;
     }
     if layout.footer.contains(at) {
@@ -86,6 +90,13 @@ fn click(model: &mut Model, at: Position) {
             }
         }
         View::Servers if layout.text.contains(at) => servers::open(model),
-        View::Inbox | View::Drafts | View::Servers => {}
+        View::Settings if layout.rows.contains(at) => {
+            if let Some(at) = settings::setting_at(model, model.settings.offset + row) {
+                model.settings.focus = SettingsFocus::List;
+                settings::select(model, at);
+            }
+        }
+        View::Settings if layout.text.contains(at) => settings::explain(model),
+        View::Inbox | View::Drafts | View::Servers | View::Settings => {}
     }
 }

@@ -5,7 +5,7 @@ use super::super::message::Effect;
 use super::super::model::{DetailKey, Model, Overlay, RunKey, View};
 use super::super::screen;
 use super::super::widget::{age, pane};
-use super::{bench, list, servers};
+use super::{bench, list, servers, settings};
 use crate::domain::time::{Millis, SECOND};
 
 /// Labels are brought up to date at multiples of this: one is at most so late.
@@ -24,6 +24,7 @@ pub(super) fn settle(model: &mut Model, out: &mut Vec<Effect>) {
     drafts_in_view(model);
     bench::settle(model);
     servers::settle(model, out);
+    settings::settle(model, out);
     help_in_view(model);
 }
 
@@ -177,6 +178,7 @@ pub fn next_tick(model: &Model) -> Option<Millis> {
             drafts.map(|d| age::next_change(model.now, d.created_at)).min()
         }
         View::Servers => servers::next_change(model),
+        View::Settings => settings::next_change(model),
     };
     // Reports that came within seconds of each other change their labels in one frame.
     due.map(|due| Millis((due.0 / LABELS + 1) * LABELS))

@@ -119,7 +119,7 @@ pub(super) fn link(model: &Model) -> Option<String> {
     let link = match model.view {
         View::Inbox => model.row().map(|row| row.pr_url.clone()),
         View::Drafts => model.selected_draft().and_then(|d| published(&d.state)).map(|p| p.pr_url.clone()),
-        View::Servers => None,
+        View::Servers | View::Settings => None,
     };
     link.filter(|link| link.starts_with("https://") || link.starts_with("http://"))
 }
@@ -152,7 +152,7 @@ pub(super) fn copied(model: &Model) -> Option<(&'static str, String)> {
     let draft = match model.view {
         View::Inbox => model.row().and_then(|row| model.mirror.draft_of(&row.id)),
         View::Drafts => model.selected_draft(),
-        View::Servers => None,
+        View::Servers | View::Settings => None,
     };
     if let Some(published) = draft.and_then(|d| published(&d.state)) {
         return Some(("the branch's name", published.branch.clone()));
@@ -165,6 +165,7 @@ pub(super) fn copied(model: &Model) -> Option<(&'static str, String)> {
             run.map(|run| ("the diff", run.detail.diff.clone()))
         }
         View::Servers => model.selected_server().map(|server| ("the server's name", server.name.clone())),
+        View::Settings => super::settings::copied(model),
     }
 }
 

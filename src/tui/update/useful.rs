@@ -3,7 +3,8 @@
 use super::super::action::{Action, Context};
 use super::super::keymap::Binding;
 use super::super::model::{FilterInput, Focus, Model, NoteEditor, Reviewed, View};
-use super::{bench, triage};
+use super::super::settings::SettingsFocus;
+use super::{bench, settings, triage};
 use crate::domain::draft::{TargetKind, Verdict};
 
 /// The word of a key for the footer; `None` where it has none, or would do nothing.
@@ -26,11 +27,11 @@ fn takes_back(model: &Model, action: Action) -> bool {
 
 /// Judged by what the action needs, so it is true for whatever has the keys.
 fn useful(model: &Model, action: Action) -> bool {
-    let row = model.row().filter(|_| model.view != View::Servers);
+    let row = model.row().filter(|_| !matches!(model.view, View::Servers | View::Settings));
     let draft = match model.view {
         View::Inbox => row.and_then(|r| model.mirror.draft_of(&r.id)),
         View::Drafts => model.selected_draft(),
-        View::Servers => None,
+        View::Servers | View::Settings => None,
     };
     match action {
         Action::TurnOver => draft.is_some(),
@@ -51,14 +52,24 @@ fn useful(model: &Model, action: Action) -> bool {
             View::Inbox => row.is_some(),
             View::Drafts => draft.is_some(),
             View::Servers => model.selected_server().is_some(),
+            View::Settings => true,
         },
         Action::PublicNote => matches!(&model.inbox.focus, Focus::Note(editor) if editor.saving.is_none()),
         Action::SaveNote => matches!(&model.inbox.focus, Focus::Note(editor) if is_to_be_saved(editor)),
         Action::AcceptFilter => matches!(&model.inbox.focus, Focus::Filter(input) if input.error.is_none()),
         Action::Complete => matches!(&model.inbox.focus, Focus::Filter(input) if can_go_on(input)),
+        Action::Edit => settings::can_be_changed(model),
+        Action::Test => settings::can_be_tested(model),
+        Action::Remove => settings::can_be_removed(model),
+        Action::Explain => model.settings.focus == SettingsFocus::List && model.settings.current().is_some(),
+        Action::NextWord => model.settings.editor.as_ref().is_some_and(|editor| !editor.words.is_empty()),
+        Action::SaveSetting => model.settings.editor.as_ref().is_some_and(|editor| editor.saving.is_none()),
         Action::HideReviewed => !model.filter_decides(),
         // In a list there is nothing to go back from, or only to another list.
-        Action::Back => matches!(model.context(), Context::Detail | Context::Run | Context::Review | Context::Server),
+        Action::Back => matches!(
+            model.context(),
+            Context::Detail | Context::Run | Context::Review | Context::Server | Context::Setting
+        ),
         Action::EditText | Action::Discard => model.on_bench(),
         Action::Quit
         | Action::Interrupt
@@ -69,6 +80,7 @@ fn useful(model: &Model, action: Action) -> bool {
         | Action::Inbox
         | Action::Drafts
         | Action::Servers
+        | Action::Settings
         | Action::NextView
         | Action::Down
         | Action::Up
@@ -80,6 +92,8 @@ fn useful(model: &Model, action: Action) -> bool {
         | Action::LeaveFilter
         | Action::Undo
         | Action::LeaveNote
+        | Action::LeaveSetting
+        | Action::AddRepository
         | Action::AcceptBase
         | Action::LeaveBase
         | Action::Yes

@@ -37,7 +37,7 @@ fn fitting(rest: &str, width: usize) -> usize {
     let (mut used, mut chars) = (0, 0);
     let mut all = rest.char_indices().peekable();
     while let Some((at, c)) = all.next() {
-        // An emoji's own look is two columns wide, whatever its character is.
+        // An emoji's own look is two columns wide, even where its character is one.
         let emoji = all.peek().is_some_and(|(_, next)| *next == '\u{fe0f}');
         let columns = if emoji { columns(c).max(2) } else { columns(c) };
         if at > 0 && (used + columns > width || chars >= width * CHARS_PER_COLUMN) {

@@ -3,6 +3,7 @@
 use crate::support::fake::anthropic::{Anthropic, DEPRECATED};
 use crate::support::fake::compatible::{Compatible, Dialect};
 use crate::support::fake::openai::Openai;
+use crate::support::git::git;
 use crate::support::program::Home;
 use serde_json::Value;
 
@@ -38,6 +39,7 @@ fn a_local_repository_needs_no_token_and_no_target() {
     let repository = home.path().join("repository");
     let made = std::process::Command::new("git").args(["init", "-q"]).arg(&repository).status().unwrap();
     assert!(made.success());
+    git(&repository, &["commit", "-q", "--allow-empty", "-m", "First"]);
     home.configure(&format!(
         "[draft]\ndrafter = \"command\"\n[command]\nrun = [\"sh\"]\n[[repository]]\npath = {:?}\n",
         repository.to_str().unwrap()
@@ -113,6 +115,7 @@ fn doctor_with(home: &Home, variables: &[(&str, &str)], code: i32) -> Value {
 fn repository(home: &Home, drafter: &str, settings: &str) {
     let repository = home.path().join("repository");
     assert!(std::process::Command::new("git").args(["init", "-q"]).arg(&repository).status().unwrap().success());
+    git(&repository, &["commit", "-q", "--allow-empty", "-m", "First"]);
     let path = repository.to_str().unwrap();
     home.configure(&format!("[{drafter}]\n{settings}\n[[repository]]\npath = {path:?}\ndrafter = {drafter:?}\n"));
 }
@@ -127,13 +130,31 @@ async fn the_provider_is_asked_for_the_key_and_the_model() {
     let with_key: &[(&str, &str)] = &[("ANTHROPIC_API_KEY", key), ("OPENAI_API_KEY", key)];
     let wrong_key: &[(&str, &str)] = &[("ANTHROPIC_API_KEY", "CANARYother~1"), ("OPENAI_API_KEY", "CANARYother~1")];
     for (drafter, settings, keys, state, words) in [
-        ("anthropic", address(anthropic.url(), "claude-test-1"), with_key, "ok", "anthropic: claude-test-1"),
+        (
+            "anthropic",
+            address(anthropic.url(), "claude-test-1"),
+            with_key,
+            "ok",
+            "anthropic: the key is good, and claude-test-1 is there",
+        ),
         ("anthropic", address(anthropic.url(), DEPRECATED), with_key, "warn", "stops to answer on 2027-03-01"),
         ("anthropic", address(anthropic.url(), "claude-test-9"), with_key, "fail", "model = \"claude-test-1\""),
         ("anthropic", address(anthropic.url(), "claude-test-1"), wrong_key, "fail", "refused the key"),
-        ("openai", address(&openai.url(), "gpt-test-1"), with_key, "ok", "openai: gpt-test-1"),
+        (
+            "openai",
+            address(&openai.url(), "gpt-test-1"),
+            with_key,
+            "ok",
+            "openai: the key is good, and gpt-test-1 is there",
+        ),
         ("openai", address(&openai.url(), "gpt-test-1"), wrong_key, "fail", "refused the key"),
-        ("openai-compatible", address(&compatible.url(), "llama-other"), &[], "ok", "openai-compatible: llama-other"),
+        (
+            "openai-compatible",
+            address(&compatible.url(), "llama-other"),
+            &[],
+            "ok",
+            "openai-compatible: llama-other is there",
+        ),
         ("openai-compatible", address(&compatible.url(), "unlisted"), &[], "warn", "llama-other:latest"),
         ("openai-compatible", address(&compatible.url(), ""), &[], "fail", "no model is configured"),
     ] {

@@ -19,6 +19,7 @@ mod repair;
 mod resume;
 mod review;
 mod secrets;
+mod verify;
 mod whole;
 
 use futures::future::BoxFuture;
@@ -248,7 +249,7 @@ impl Reporter for Recorder {
         self.note(|told| match artifact {
             Artifact::Base { commit } => told.base = Some(commit),
             Artifact::Files(files) => told.files = files,
-            Artifact::Conversation(_) | Artifact::Proposal(_) => {}
+            Artifact::Conversation(_) | Artifact::Proposal(_) | Artifact::Verified(_) => {}
             Artifact::Change(change) => told.change = Some(change),
             Artifact::Diff(diff) => told.diff = diff,
             Artifact::Usage(usage) => told.usage = Some(usage),

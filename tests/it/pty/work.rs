@@ -3,7 +3,7 @@
 use super::{CTRL_S, home_with, need};
 use crate::support::git::git;
 use crate::support::program::Home;
-use crate::support::terminal::{Setup, Terminal};
+use crate::support::terminal::{Seen, Setup, Terminal};
 use std::os::unix::fs::PermissionsExt;
 
 #[test]
@@ -136,4 +136,56 @@ fn a_draft_is_started_watched_and_found_in_the_repository() {
     let branches = git(&repository, &["branch", "--list", "patchwork/*", "--format=%(refname:short)"]);
     assert_eq!(branches.lines().count(), 1);
     assert!(git(&repository, &["show", &format!("{branches}:server.py")]).contains("def search_costs(query):"));
+}
+
+#[test]
+fn a_key_typed_on_the_screen_is_in_its_file_and_nowhere_else() {
+    const KEY: &str = "sk-ant-CANARY-4711";
+    let home = home_with(&["a need"]);
+    let t = Terminal::with(&home, &Setup { size: (120, 60), ..Setup::default() });
+    t.wait_for("a need");
+    t.send("5");
+    t.wait_for("Repositories");
+    let selected = |seen: &Seen| seen.text().contains("│ ANTHROPIC_API_KEY");
+    // Down to the key, however many settings stand above it.
+    for _ in 0..60 {
+        t.send("j");
+        t.settle();
+        if selected(&t.seen()) {
+            break;
+        }
+    }
+    t.wait_until("the cursor is on the key", selected);
+    t.send("\r");
+    t.wait_for("enter save");
+    t.send(KEY);
+    t.wait_for(&"•".repeat(KEY.len()));
+    t.send("\r");
+    t.wait_for("ANTHROPIC_API_KEY is saved");
+    t.wait_for("****4711");
+    t.send("\r");
+    t.wait_for("enter save");
+    t.send(format!("\x1b[200~{KEY}\x1b[201~"));
+    t.wait_for(&"•".repeat(KEY.len()));
+    t.send("\x03");
+    t.assert_ended_well();
+    assert!(!String::from_utf8_lossy(&t.seen().bytes).contains("CANARY"));
+    let secrets = home.path().join("config/secrets.env");
+    assert_eq!(std::fs::read_to_string(&secrets).unwrap(), format!("ANTHROPIC_API_KEY=\"{KEY}\"\n"));
+    assert_eq!(std::fs::metadata(&secrets).unwrap().permissions().mode() & 0o777, 0o600);
+    let mut looked_at = 0;
+    let mut dirs = vec![home.path().to_owned()];
+    while let Some(dir) = dirs.pop() {
+        for entry in std::fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                dirs.push(path);
+            } else if path != secrets {
+                let bytes = std::fs::read(&path).unwrap();
+                assert!(!bytes.windows(6).any(|w| w == b"CANARY"), "{}", path.display());
+                looked_at += 1;
+            }
+        }
+    }
+    assert!(looked_at >= 2, "the database and the log");
 }

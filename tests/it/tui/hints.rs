@@ -2,6 +2,7 @@
 
 use super::review;
 use super::screens::{drafts, inbox};
+use super::settings::settings;
 use crate::support::desk::{Desk, Sitting};
 use patchwork::tui::keymap::Keymap;
 use patchwork::tui::message::Msg;
@@ -39,6 +40,11 @@ fn situations() -> Vec<(&'static str, Sitting)> {
         ("run, running", at(drafts(w, h), "enter")),
         ("run, failed", at(drafts(w, h), "j enter")),
         ("run, published", at(drafts(w, h), "G enter")),
+        ("settings, none", at(settings(w, h), "5 G")),
+        ("settings, a repository", at(settings(w, h), "5")),
+        ("settings, a value", at(settings(w, h), "5 j j")),
+        ("settings, beside the list", at(settings(w, h), "5 l")),
+        ("settings, typing", at(settings(w, h), "5 j j enter")),
         ("review", at(review::bench(w, h), "n")),
         ("review, dropped", at(review::bench(w, h), "n space r")),
         ("review, verify failed", review::failed(w, h)),

@@ -7,3 +7,4 @@ mod review;
 mod screens;
 mod servers;
 mod sessions;
+mod settings;

@@ -58,7 +58,7 @@ fn the_view_at_three_sizes() {
 #[test]
 fn tab_goes_round_and_esc_goes_back() {
     let mut s = Sitting::begin(80, 24, desk());
-    for shown in ["No drafts yet", "list_events", "search costs"] {
+    for shown in ["No drafts yet", "list_events", "Repositories", "search costs"] {
         s.keys("tab");
         assert!(s.scene.shows(shown), "{shown}:\n{}", s.scene.text());
     }
