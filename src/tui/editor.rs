@@ -1,6 +1,7 @@
 //! Text from the user's own editor. The command line uses it too.
 
 use crate::config::process_vars;
+use crate::domain::text;
 use std::io;
 use std::process::Command;
 
@@ -29,11 +30,13 @@ pub enum Writing {
 
 impl Writing {
     /// The file as the editor gets it.
-    fn file(self, title: &str, text: &str) -> String {
+    fn file(self, title: &str, body: &str) -> String {
+        // A title comes from a report: a second line of it would be part of the text.
+        let title = text::line(title);
         match self {
-            Self::Note => format!("{text}\n# {title}. Lines that begin with # are left out.\n"),
+            Self::Note => format!("{body}\n# {title}. Lines that begin with # are left out.\n"),
             Self::Change => format!(
-                "{text}\n\n{SCISSORS}\n# {title}. The first line is the title, the rest is the text, in Markdown.\n# From the line with the scissors on everything is left out.\n"
+                "{body}\n\n{SCISSORS}\n# {title}. The first line is the title, the rest is the text, in Markdown.\n# From the line with the scissors on everything is left out.\n"
             ),
         }
     }

@@ -6,7 +6,7 @@
 use super::markdown::{code, fenced, one_line, prose};
 use super::plain;
 use crate::domain::change::{NewFile, RepoPath};
-use crate::domain::draft::{Usage, Verdict, Verified};
+use crate::domain::draft::{Cost, Usage, Verdict, Verified};
 use crate::domain::note::Note;
 use crate::drafting::heard::Remark;
 use crate::drafting::job::{Job, SavedChange};
@@ -40,6 +40,8 @@ pub(super) struct About<'a> {
     pub(super) job: &'a Job,
     pub(super) change: &'a SavedChange,
     pub(super) drafter: &'a str,
+    /// `None`: no price is known.
+    pub(super) cost: Option<Cost>,
     /// The pull request of the draft before.
     pub(super) old: Option<&'a PullRequest>,
     /// The change is a commit more of that one.
@@ -69,7 +71,7 @@ pub(super) fn pull_request(about: &About<'_>) -> String {
             ("base", &code(super::short(&change.base), 40)),
             ("checks", &checks(job, change)),
             ("drafter", &code(drafter, 80)),
-            ("tokens", &tokens(change.usage)),
+            ("tokens", &tokens(change.usage, about.cost)),
             ("report", &code(feedback.id.as_str(), MAX_ID)),
             ("number", &job.number.to_string()),
             ("previous", &previous(about)),
@@ -199,11 +201,15 @@ fn taken(change: &SavedChange) -> String {
     change.verified.as_ref().map_or_else(String::new, Verified::took)
 }
 
-fn tokens(usage: Usage) -> String {
+fn tokens(usage: Usage, cost: Option<Cost>) -> String {
     if usage == Usage::default() {
         return "tokens unknown".into();
     }
-    format!("{} tokens in ({} of them cached), {} out", usage.input_tokens, usage.cached_tokens, usage.output_tokens)
+    let cost = cost.map_or_else(|| "price unknown".to_owned(), |cost| cost.to_string());
+    format!(
+        "{} tokens in ({} of them cached), {} out, {cost}",
+        usage.input_tokens, usage.cached_tokens, usage.output_tokens
+    )
 }
 
 /// Each comment with a box, ticked where something was done about it.

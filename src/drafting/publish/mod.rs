@@ -16,6 +16,7 @@ pub(super) use plain::{BRANCHES, is_branch_of, title};
 use super::earlier::Earlier;
 use super::error::DraftError;
 use super::job::{Job, Reporter, SavedChange, Tools};
+use super::price;
 use super::ready::{Hub, Place};
 use crate::domain::draft::{Published, TargetKind};
 use crate::domain::review::Choices;
@@ -134,7 +135,9 @@ impl Publishing<'_> {
 
     fn about(&self, on_top: bool) -> body::About<'_> {
         let old = self.earlier.pull.as_ref();
-        body::About { job: self.job, change: self.change, drafter: self.drafter(), old, on_top }
+        let drafter = self.drafter();
+        let cost = price::price_of(&self.tools.config, drafter).map(|known| price::cost(self.change.usage, known));
+        body::About { job: self.job, change: self.change, drafter, cost, old, on_top }
     }
 
     /// Who wrote the change, for people and trailers.

@@ -39,7 +39,7 @@ fn fitting(rest: &str, width: usize) -> usize {
     while let Some((at, c)) = all.next() {
         // An emoji's own look is two columns wide, whatever its character is.
         let emoji = all.peek().is_some_and(|(_, next)| *next == '\u{fe0f}');
-        let columns = if emoji { 2 } else { columns(c) };
+        let columns = if emoji { columns(c).max(2) } else { columns(c) };
         if at > 0 && (used + columns > width || chars >= width * CHARS_PER_COLUMN) {
             return at;
         }
