@@ -80,6 +80,11 @@ mod tests {
     }
 
     #[test]
+    fn a_tab_before_an_emoji_mark_keeps_its_width() {
+        assert!(shown("\t\u{fe0f}\u{202e}\u{200d}\u{7f}\r🏽👍", 4).iter().all(|row| row.width() <= 4));
+    }
+
+    #[test]
     fn marks_without_end_are_many_short_rows() {
         let zalgo = format!("e{}", "\u{301}".repeat(50_000));
         assert!(rows(&zalgo, 10).all(|part| part.len() <= 10 * CHARS_PER_COLUMN * 2));
