@@ -370,8 +370,8 @@ impl Run<'_> {
             }
             Ok(())
         };
-        let (drafted, ()) = futures::future::try_join(drafter.change(worktree, self.protected), disk).await?;
-        let Drafted { title, summary, files, addressed, usage, turns } = drafted;
+        let (made, ()) = futures::future::try_join(drafter.change(worktree, self.protected), disk).await?;
+        let Drafted { title, summary, files, addressed, usage, turns } = made;
         let title = publish::title(&title, &self.job.report.feedback.report.what_i_needed);
         let at = Millis(jiff::Timestamp::now().as_millisecond());
         let (base, remarks) = (worktree.base_commit().to_owned(), self.earlier.heard.remarks(&addressed));

@@ -6,6 +6,7 @@ use crate::support::fake::git_server::{FETCH, GitServer, REFS};
 use crate::support::git::git;
 use patchwork::domain::change::{Existing, Plan, RepoPath};
 use patchwork::providers::{GitCache, ProviderError, Remote, Worktree};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -103,6 +104,31 @@ async fn the_second_checkout_sees_what_is_new() {
     git(&hosted.clone(), &["push", "--quiet", "--force", "origin", "HEAD"]);
     let tree = hosted.checkout("w3").await;
     assert_eq!(tree.base_commit(), git(&hosted.clone(), &["rev-parse", "HEAD"]));
+}
+
+#[tokio::test]
+async fn what_is_here_is_not_fetched_again() {
+    let hosted = Hosted::start().await;
+    let clone = hosted.clone();
+    // Nothing that git could make smaller.
+    let mut noise = vec![0; 200_000];
+    std::fs::File::open("/dev/urandom").unwrap().read_exact(&mut noise).unwrap();
+    std::fs::write(clone.join("noise"), noise).unwrap();
+    commit(&clone, "a.txt", "one and a half\n");
+    let mut cost = Vec::new();
+    for round in ["first", "again", "moved"] {
+        if round == "moved" {
+            commit(&clone, "a.txt", "two\n");
+        }
+        let before = hosted.server.sent();
+        let tree = hosted.checkout(round).await;
+        assert_eq!(tree.base_commit(), git(&clone, &["rev-parse", "HEAD"]));
+        tree.remove().await.unwrap();
+        cost.push(hosted.server.sent() - before);
+    }
+    assert!(cost[0] > 200_000, "{cost:?}");
+    // The second asks for the branches and nothing else, the third gets one small file.
+    assert!(cost[1] < 1_000 && cost[2] < 2_000, "{cost:?}");
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
@@ -27,6 +28,8 @@ struct Inner {
     complaints: Complaints,
     faults: Faults,
     pushes: Mutex<usize>,
+    /// Bytes answered to who fetches.
+    sent: AtomicUsize,
     /// Never to be seen on a command line.
     secrets: Mutex<Vec<String>>,
 }
@@ -48,6 +51,7 @@ impl GitServer {
             complaints: complaints.clone(),
             faults: faults.clone(),
             pushes: Mutex::default(),
+            sent: AtomicUsize::default(),
             secrets: Mutex::new(vec![token.to_owned()]),
         });
         let router = Router::new().fallback(handle).with_state(Arc::clone(&inner));
@@ -66,6 +70,11 @@ impl GitServer {
     /// Packs received so far, refused ones included.
     pub fn pushes(&self) -> usize {
         *self.inner.pushes.lock().unwrap()
+    }
+
+    /// Bytes that were given to who fetches, lists of branches included.
+    pub fn sent(&self) -> usize {
+        self.inner.sent.load(Ordering::Relaxed)
     }
 
     /// While git talks to this server, no process may show this on its command line.
@@ -150,6 +159,9 @@ async fn backend(fake: &Inner, method: &Method, uri: &Uri, headers: &HeaderMap, 
         let _unread = stdin.write_all(&input).await;
     });
     let output = child.wait_with_output().await.unwrap();
+    if uri.path().ends_with("/git-upload-pack") {
+        fake.sent.fetch_add(output.stdout.len(), Ordering::Relaxed);
+    }
     cgi(&output.stdout)
 }
 
