@@ -22,16 +22,8 @@ impl GitRemote {
         if text.len() > 1_000 || text.starts_with('-') || !text.chars().all(|c| c.is_ascii_graphic()) {
             return refused(FORMS);
         }
-        let (scheme, login, path) = match text.split_once("://") {
-            Some((scheme, rest)) => {
-                let (login, path) = rest.split_once('/').unwrap_or((rest, ""));
-                (scheme, login, path)
-            }
-            None => {
-                let (login, path) = text.split_once(':').unwrap_or((text, ""));
-                ("", login, path)
-            }
-        };
+        let (scheme, rest, end) = text.split_once("://").map_or(("", text, ':'), |(scheme, rest)| (scheme, rest, '/'));
+        let (login, path) = rest.split_once(end).unwrap_or((rest, ""));
         let (user, host) = login.rsplit_once('@').map_or((None, login), |(user, host)| (Some(user), host));
         let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         let is_host = |c: char| is_name(c) || (!scheme.is_empty() && matches!(c, ':' | '[' | ']'));

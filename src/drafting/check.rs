@@ -123,7 +123,8 @@ pub async fn github(tools: &Tools) -> Finding {
 pub async fn repository(repository: &Repository, tools: &Tools) -> Finding {
     let (_, target) = ready::defaults(&tools.config, repository);
     let place = Place::unchecked(repository, tools);
-    let check = async {
+    // Boxed: it holds a call of git, which is large, in more places than one.
+    let check = Box::pin(async {
         let tip = match git::tip(&place.remote, repository.branch.as_deref()).await {
             Ok(tip) => tip,
             Err(e) => return failed(&e),
@@ -146,7 +147,7 @@ pub async fn repository(repository: &Repository, tools: &Tools) -> Finding {
                 },
             },
         }
-    };
+    });
     let advice =
         if repository.remote.is_some() { "check the network and `remote`" } else { "check the network and [github]" };
     in_time(&place.name, advice, check).await
