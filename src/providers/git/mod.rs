@@ -1,10 +1,11 @@
 //! Repositories, by way of the `git` command: fetched into a cache, changed in a work tree of their own, pushed as a branch.
 //!
 //! [`GitCache`] keeps one bare mirror for each remote and makes a [`Worktree`] for each run. `command` is the one place that
-//! starts git, `remote` the one that knows addresses and tokens, `objects` the one that reads a commit's files, `beneath` the one that
-//! touches files on disk, `commit` the one that makes a commit of a plan. The user's own checkout is only ever read from, and given a
-//! new branch.
+//! starts git, `remote` the one that knows addresses and tokens, `ssh` what goes wrong below git, `objects` the one that reads a
+//! commit's files, `beneath` the one that touches files on disk, `commit` the one that makes a commit of a plan. The user's own
+//! checkout is only ever read from, and given a new branch.
 
+mod allowed;
 mod beneath;
 mod cache;
 mod command;
@@ -13,6 +14,7 @@ mod objects;
 mod remote;
 mod removal;
 mod snapshot;
+mod ssh;
 mod worktree;
 
 use crate::domain::change::RepoPath;
@@ -28,6 +30,8 @@ pub use worktree::{Changed, OnTop, Worktree};
 pub enum Remote {
     /// `https://…` or `ssh://…`; the token is used for https only.
     Url { url: String, token: Option<SecretString> },
+    /// What the user wrote as `remote`: reached with the user's own ssh keys and credential helpers, never with a token of ours.
+    Own(String),
     /// The root of a local repository. It is read, and given a new branch; its work tree and index are never touched.
     Path(PathBuf),
 }
