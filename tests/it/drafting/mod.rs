@@ -3,6 +3,7 @@
 mod changes;
 mod command;
 mod control;
+mod cut;
 mod every_model;
 mod hostile_answer;
 mod hostile_report;
