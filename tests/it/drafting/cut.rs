@@ -12,7 +12,9 @@ use futures::future::BoxFuture;
 use patchwork::config::Config;
 use patchwork::domain::draft::{DrafterKind, Published, RedraftKind, Stage, Usage};
 use patchwork::domain::id::{DraftId, FeedbackId};
-use patchwork::drafting::{self, Artifact, Call, Denied, Job, Outcome, Replaced, Reporter, Saved, SavedChange, Stop, Tools};
+use patchwork::drafting::{
+    self, Artifact, Call, Denied, Job, Outcome, Replaced, Reporter, Saved, SavedChange, Stop, Tools,
+};
 use patchwork::providers::GitCache;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -87,10 +89,12 @@ impl Reporter for Notebook {
         let name: String = format!("{artifact:?}").chars().take_while(char::is_ascii_alphabetic).collect();
         self.tell(format!("artifact {name}"), |kept| match artifact {
             Artifact::Base { commit } => kept.saved.commit = Some(commit),
-            Artifact::Conversation(said) => kept.saved.conversation = Some(stored(&said)),
+            Artifact::Conversation(said) => {
+                kept.usage = said.usage;
+                kept.saved.conversation = Some(stored(&said));
+            }
             Artifact::Change(change) => kept.saved.change = Some(stored::<SavedChange>(&change)),
             Artifact::Verified(verified) => kept.saved.verified = Some(stored(&verified)),
-            Artifact::Usage(usage) => kept.usage = usage,
             Artifact::Files(_) | Artifact::Proposal(_) | Artifact::Diff(_) | Artifact::Log(_) => {}
         })
     }
@@ -183,7 +187,12 @@ impl Bench {
     }
 
     /// The next run: whole, and then cut off once after each thing it tells, from a stage on.
-    async fn cut_everywhere(&mut self, from: Stage, plan: impl Fn(&World, i64), check: impl Fn(&Self, &Published, &str)) {
+    async fn cut_everywhere(
+        &mut self,
+        from: Stage,
+        plan: impl Fn(&World, i64),
+        check: impl Fn(&Self, &Published, &str),
+    ) {
         let script = &self.world.anthropic;
         let (asked, verified, worked) = (script.asked(), lines(&self.verified()), lines(&self.worked()));
         plan(&self.world, self.number);
@@ -264,10 +273,14 @@ async fn with_a_program_that_is_started_again() {
     })
     .await;
     bench
-        .cut_everywhere(Stage::Checkout, |_, _| {}, |bench, published, at| {
-            let changes = bench.changes(published);
-            assert!(changes.ends_with("\n\nA\ta.py\nA\tb.py"), "{at}: {changes}");
-        })
+        .cut_everywhere(
+            Stage::Checkout,
+            |_, _| {},
+            |bench, published, at| {
+                let changes = bench.changes(published);
+                assert!(changes.ends_with("\n\nA\ta.py\nA\tb.py"), "{at}: {changes}");
+            },
+        )
         .await;
 }
 
@@ -287,7 +300,9 @@ async fn redrafts(kind: RedraftKind) -> Bench {
 
 fn one_file(world: &World, number: i64) {
     let path = format!("src/cut_{number}.py");
-    world.anthropic.reply(Reply::change("Go on", &json!([{"path": path, "action": "create", "content": "x = 1\n", "edits": []}])));
+    world
+        .anthropic
+        .reply(Reply::change("Go on", &json!([{"path": path, "action": "create", "content": "x = 1\n", "edits": []}])));
 }
 
 #[tokio::test]
