@@ -19,6 +19,7 @@ pub mod openai_stream;
 pub mod openai_strict;
 pub mod outcome;
 pub mod script;
+pub mod ssh;
 pub mod strict;
 pub mod world;
 
