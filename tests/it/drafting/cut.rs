@@ -172,7 +172,7 @@ impl Bench {
         let (tools, saved, notebook) = (self.tools(), kept.saved.clone(), Notebook::new(kept, until));
         let running = async {
             tokio::select! {
-                ended = drafting::run(job, &tools, saved, &notebook) => Some(ended.unwrap()),
+                ended = Box::pin(drafting::run(job, &tools, saved, &notebook)) => Some(ended.unwrap()),
                 () = notebook.was_cut() => None,
             }
         };
