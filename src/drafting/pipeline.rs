@@ -260,7 +260,7 @@ impl Run<'_> {
         said: Option<SavedConversation>,
         verified: Option<Verified>,
     ) -> Result<SavedChange, DraftError> {
-        let mut said = said.filter(|said| said.base == worktree.base_commit());
+        let mut said = Some(SavedConversation::about(worktree.base_commit(), said));
         let mut drafter = None;
         let mut change = match kept {
             Some(change) if !is_outdated(&change, said.as_ref()) => {
