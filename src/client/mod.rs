@@ -7,7 +7,7 @@ use crate::domain::id::{CommandId, DraftId, FeedbackId};
 use crate::domain::server::Server;
 use crate::engine::Engine;
 use crate::protocol::read::{
-    Detail, DraftDetail, DryRun, Facets, Hello, Page, PageRequest, Row, SettingsView, Snapshot, Stats,
+    Detail, DraftDetail, DraftDifference, DryRun, Facets, Hello, Page, PageRequest, Row, SettingsView, Snapshot, Stats,
 };
 use crate::protocol::settings::{Check, Finding, Sheet};
 use crate::protocol::{Actor, Command, Receipt, Refusal, Seq, Signal};
@@ -45,6 +45,7 @@ forward! {
     feedback(id: &FeedbackId) -> Detail;
     drafts(of: Option<&FeedbackId>) -> Vec<Draft>;
     draft(id: &DraftId) -> DraftDetail;
+    draft_difference(id: &DraftId, against: Option<&DraftId>) -> DraftDifference;
     stats() -> Stats;
     facets() -> Facets;
     servers() -> Vec<Server>;

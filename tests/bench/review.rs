@@ -79,6 +79,7 @@ fn run() -> Run {
         log: String::new(),
         proposal: Some(proposal),
         choices: Choices::default(),
+        earlier: None,
     })
 }
 

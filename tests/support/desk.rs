@@ -104,6 +104,7 @@ impl Desk {
             log: String::new(),
             proposal: None,
             choices: Choices::default(),
+            earlier: None,
         });
         if let DraftState::Published { published } = state {
             let feedback = &mut self.detail_mut(report).unwrap().feedback;

@@ -3,6 +3,7 @@
 mod changes;
 mod command;
 mod control;
+mod difference;
 mod every_model;
 mod hostile_answer;
 mod hostile_report;
