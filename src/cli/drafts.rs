@@ -9,7 +9,8 @@ use crate::domain::change::RepoPath;
 use crate::domain::draft::{DraftState, StageRecord, TargetKind, Verdict};
 use crate::domain::text;
 use crate::engine::Clock;
-use crate::protocol::read::{DraftDetail, DraftDifference};
+use crate::protocol::difference::DraftDifference;
+use crate::protocol::read::DraftDetail;
 use std::io;
 
 #[derive(Debug, clap::Args)]
@@ -116,11 +117,8 @@ fn print(out: &mut Out, detail: &DraftDetail) -> io::Result<()> {
 }
 
 fn print_difference(out: &mut Out, difference: &DraftDifference) -> io::Result<()> {
-    let DraftDifference { draft, number, against, same, .. } = difference;
-    out.parts(&[
-        (Some(Ink::Bold), format!("{draft} ")),
-        (None, format!("draft {number} against draft {}", against.number)),
-    ])?;
+    let DraftDifference { draft, against, same, .. } = difference;
+    out.parts(&[(Some(Ink::Bold), format!("{draft} ")), (None, difference.title())])?;
     out.field("draft before", against.id.as_str())?;
     out.field("outcome", &difference.outcome())?;
     out.field("careful", &difference.caution().unwrap_or_default())?;

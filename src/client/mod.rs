@@ -6,8 +6,9 @@ use crate::domain::draft::Draft;
 use crate::domain::id::{CommandId, DraftId, FeedbackId};
 use crate::domain::server::Server;
 use crate::engine::Engine;
+use crate::protocol::difference::DraftDifference;
 use crate::protocol::read::{
-    Detail, DraftDetail, DraftDifference, DryRun, Facets, Hello, Page, PageRequest, Row, SettingsView, Snapshot, Stats,
+    Detail, DraftDetail, DryRun, Facets, Hello, Page, PageRequest, Row, SettingsView, Snapshot, Stats,
 };
 use crate::protocol::settings::{Check, Finding, Sheet};
 use crate::protocol::{Actor, Command, Receipt, Refusal, Seq, Signal};

@@ -1,11 +1,12 @@
 //! How a draft differs from an earlier one of the same report.
 
 use super::{Engine, refusal};
-use crate::domain::diff::{Diff, Difference, Differs, FileDiff, Footing, What};
+use crate::domain::diff::{Diff, Difference, Footing};
 use crate::domain::draft::DraftState;
 use crate::domain::id::DraftId;
 use crate::domain::review;
-use crate::protocol::read::{DifferentFile, DraftDifference, EarlierDraft};
+use crate::protocol::difference::{DraftDifference, Side};
+use crate::protocol::read::EarlierDraft;
 use crate::protocol::{Refusal, RefusalKind};
 use crate::store::Compared;
 
@@ -67,19 +68,12 @@ fn has_diff(run: &Compared) -> Result<(), Refusal> {
 
 fn between(earlier: &Compared, later: &Compared) -> Result<DraftDifference, Refusal> {
     let footing = footing(earlier, later);
-    let Difference { files, same } = Difference::between(&kept(earlier)?, &kept(later)?, footing);
-    let diff = files.iter().map(|differs| differs.file.to_string()).collect();
-    Ok(DraftDifference {
-        draft: later.draft.id.clone(),
-        number: later.draft.number,
-        base: later.base.clone().unwrap_or_default(),
-        against: EarlierDraft { id: earlier.draft.id.clone(), number: earlier.draft.number },
-        against_base: earlier.base.clone().unwrap_or_default(),
-        footing,
-        files: files.iter().map(different).collect(),
-        same,
-        diff,
-    })
+    let found = Difference::between(&kept(earlier)?, &kept(later)?, footing);
+    let side = |run: &Compared| Side {
+        draft: EarlierDraft { id: run.draft.id.clone(), number: run.draft.number },
+        base: run.base.clone().unwrap_or_default(),
+    };
+    Ok(DraftDifference::of(side(earlier), side(later), footing, found))
 }
 
 fn footing(earlier: &Compared, later: &Compared) -> Footing {
@@ -103,14 +97,4 @@ fn kept(run: &Compared) -> Result<Diff, Refusal> {
     let diff = Diff::parse(&run.diff).map_err(|e| conflict(format!("draft {}: {e}", run.draft.number)))?;
     let published = matches!(run.draft.state, DraftState::Published { .. });
     Ok(if published { review::left(diff, &run.choices.dropped) } else { diff })
-}
-
-fn different(Differs { how, file }: &Differs) -> DifferentFile {
-    let FileDiff { path, what, .. } = file;
-    let from = match what {
-        What::Renamed { from } => Some(from.clone()),
-        What::Created { .. } | What::Deleted | What::Edited => None,
-    };
-    let counts = file.counts();
-    DifferentFile { path: path.clone(), from, how: *how, added: counts.added, removed: counts.removed }
 }

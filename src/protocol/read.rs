@@ -1,8 +1,6 @@
 //! The read side: what lists, panes and the API show. All of it is a copy as of some [`Seq`].
 
 use super::event::Seq;
-use crate::domain::change::RepoPath;
-use crate::domain::diff::{Footing, How};
 use crate::domain::draft::{Draft, StageRecord};
 use crate::domain::feedback::{Feedback, GapType, Resolution};
 use crate::domain::filter::{Facts, Filter};
@@ -213,90 +211,6 @@ pub struct DraftDetail {
 pub struct EarlierDraft {
     pub id: DraftId,
     pub number: i64,
-}
-
-/// What has to be done to the files that one draft makes to get those of another one of the same report.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DraftDifference {
-    pub draft: DraftId,
-    pub number: i64,
-    /// The commit that it was made from; empty when nobody knows.
-    pub base: String,
-    pub against: EarlierDraft,
-    pub against_base: String,
-    pub footing: Footing,
-    /// Files that the two leave in different states, by path.
-    pub files: Vec<DifferentFile>,
-    /// Files that both change in the same way.
-    pub same: Vec<RepoPath>,
-    /// The difference as a unified diff, the files in that order. Untrusted.
-    pub diff: String,
-}
-
-/// A file that two drafts leave in different states.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DifferentFile {
-    pub path: RepoPath,
-    /// Where the draft that is compared with has it, if not there.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub from: Option<RepoPath>,
-    pub how: How,
-    pub added: usize,
-    pub removed: usize,
-}
-
-impl DraftDifference {
-    /// What the comparison rests on, where that is not the same commit for both.
-    pub fn caution(&self) -> Option<String> {
-        let (now, then) = (self.number, self.against.number);
-        let short = |commit: &str| if commit.is_empty() { "an unknown commit".into() } else { clipped(commit, 8) };
-        match self.footing {
-            Footing::SameBase => None,
-            Footing::OnTop => {
-                Some(format!("Draft {now} goes on top of what draft {then} published: its change is the difference."))
-            }
-            Footing::OtherBase => Some(format!(
-                "Draft {then} was made from {}, draft {now} from {}: where a file had changed in between, only the lines that each draft adds and removes are compared.",
-                short(&self.against_base),
-                short(&self.base)
-            )),
-        }
-    }
-
-    /// What there is to know of one file besides its lines.
-    pub fn remark(&self, file: &DifferentFile) -> Option<String> {
-        let (now, then) = (self.number, self.against.number);
-        match file.how {
-            How::Both => None,
-            How::LaterOnly if self.footing == Footing::OnTop => None,
-            How::LaterOnly => Some(format!("only draft {now} changes it")),
-            How::EarlierOnly => Some(format!("only draft {then} changes it: shown is the way back")),
-            How::Lines => Some(
-                "made from two versions of the file: the lines of both diffs, with the signs they have there".into(),
-            ),
-        }
-    }
-
-    /// How many files differ, and how many do not.
-    pub fn outcome(&self) -> String {
-        let files = |n: usize| if n == 1 { "1 file".to_owned() } else { format!("{n} files") };
-        let (now, then) = (self.number, self.against.number);
-        match (self.files.len(), self.same.len()) {
-            (0, 0) => format!("Drafts {then} and {now} change nothing."),
-            (0, same) => format!("Nothing differs: drafts {then} and {now} make the same of {}.", files(same)),
-            (1, 0) => "1 file differs.".to_owned(),
-            (n, 0) => format!("{n} files differ."),
-            (n, same) => format!(
-                "{} {}, {} the same in both.",
-                files(n),
-                if n == 1 { "differs" } else { "differ" },
-                match same {
-                    1 => "1 is".to_owned(),
-                    same => format!("{same} are"),
-                }
-            ),
-        }
-    }
 }
 
 /// A file chosen for the context, and why.

@@ -41,6 +41,7 @@ pub(super) fn answer(model: &mut Model, answer: Answer, out: &mut Vec<Effect>) {
                 Err(refusal) => unread(model, &refusal),
             }
         }
+        Answer::Difference { asked, result } => bench::compared(model, asked, result),
         Answer::Stats(result) => {
             if let Ok(stats) = result {
                 model.stats = stats;

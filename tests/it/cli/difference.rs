@@ -3,9 +3,9 @@
 use super::draft::Bench;
 use serde_json::json;
 
-/// Writes another number at each start; a file name and a line that would like to act on a terminal.
-const AGENT: &str = "cat > /dev/null; n=$(git log --all --oneline | wc -l); sed -i \"s/return .*/return [$n]/\" src/server.py; \
-                     printf 'A = 1\\n' > src/same.py; printf 'x = \"\\033[2J%s\"\\n' \"$n\" > src/x.py";
+/// Writes another number when it is shown what it wrote before; and a line that would like to act on a terminal.
+const AGENT: &str = "case \"$(cat)\" in *'return [1]'*) n=2 ;; *) n=1 ;; esac; sed -i \"s/return .*/return [$n]/\" src/server.py; \
+                     echo 'A = 1' > src/same.py; printf 'x = \"\\033[2J%s\"\\n' \"$n\" > src/x.py";
 
 /// Two drafts of the report; the newer one first.
 fn drafts(bench: &Bench) -> Vec<String> {
@@ -23,7 +23,7 @@ fn a_redraft_is_compared_with_the_one_before() {
     let ids = drafts(&bench);
     let shown = bench.home.ok(&["drafts", &ids[0], "--diff-to-previous"]);
     for part in [
-        &format!("{} draft 2 against draft 1\n", ids[0]),
+        &format!("{} Draft 2 against draft 1\n", ids[0]),
         &format!("draft before {}\n", ids[1]),
         "outcome      2 files differ, 1 is the same in both.\n",
         "the same     src/same.py\n",
@@ -37,7 +37,10 @@ fn a_redraft_is_compared_with_the_one_before() {
     let json = bench.home.json(&["drafts", &ids[0], "--diff-to-previous", "--json"]);
     assert_eq!((&json["draft"], &json["against"]), (&json!(ids[0]), &json!({"id": ids[1], "number": 1})));
     assert_eq!((&json["footing"], &json["same"]), (&json!("same-base"), &json!(["src/same.py"])));
-    assert_eq!(json["files"][0], json!({"path": "src/server.py", "how": "both", "added": 1, "removed": 1}));
+    assert_eq!(
+        json["files"][0],
+        json!({"path": "src/server.py", "how": "both", "there_before": true, "there_now": true, "added": 1, "removed": 1})
+    );
     assert!(json["diff"].as_str().unwrap().starts_with("diff --git a/src/server.py b/src/server.py\n--- a/"));
     assert_eq!(bench.home.json(&["drafts", &ids[0], "--diff-to", &ids[1], "--json"]), json);
 }

@@ -11,7 +11,7 @@ use patchwork::domain::draft::RedraftKind;
 use patchwork::domain::id::{DraftId, FeedbackId};
 use patchwork::domain::review::{Choices, Dropped};
 use patchwork::engine::new_command_id;
-use patchwork::protocol::read::DraftDifference;
+use patchwork::protocol::difference::{DifferentFile, DraftDifference};
 use patchwork::protocol::{Command, Made, RefusalKind};
 use serde_json::{Value, json};
 
@@ -39,7 +39,7 @@ async fn difference(world: &World, id: &DraftId) -> DraftDifference {
 fn told(difference: &DraftDifference) -> Vec<String> {
     let lines = Diff::parse(&difference.diff).unwrap().files;
     assert_eq!(lines.len(), difference.files.len());
-    let one = |(file, lines): (&patchwork::protocol::read::DifferentFile, _)| {
+    let one = |(file, lines): (&DifferentFile, _)| {
         let patchwork::domain::diff::FileDiff { hunks, .. } = lines;
         let text: String = hunks.iter().map(ToString::to_string).collect();
         let changed: Vec<&str> = text.lines().filter(|l| l.starts_with(['+', '-'])).collect();
@@ -157,10 +157,9 @@ async fn where_there_is_nothing_to_compare_it_says_so_and_what_to_do() {
     let world = World::open().await;
     let id = world.report(json!({})).await;
     // A run that ends before there is a change is passed over.
-    world.anthropic.reply(Reply::says("no JSON")).always();
+    world.anthropic.reply(Reply::error(400, "invalid_request_error", "no"));
     let failed = world.draft(&id).await;
     assert_eq!((failed.diff.as_str(), failed.earlier), ("", None));
-    world.anthropic.forget();
     let first = draft(&world, &id, &[create("src/a.py", "A = 1\n")]).await;
     let other = world.report(json!({})).await;
     let elsewhere = draft(&world, &other, &[create("src/z.py", "Z = 1\n")]).await;
