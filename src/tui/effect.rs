@@ -52,7 +52,9 @@ impl Effects {
             }
             Effect::ReadDraft(id) => {
                 let changes = Arc::clone(&self.changes);
-                self.ask(|engine| async move { Answer::Draft { result: changes.run(&engine, &id).await, id } });
+                self.ask(|engine| async move {
+                    Answer::Draft { result: changes.run(&engine, &id).await.map(Box::new), id }
+                });
             }
             Effect::ReadDifference { asked, draft, against } => {
                 self.ask(|engine| async move {

@@ -50,7 +50,7 @@ pub enum Answer {
     },
     Draft {
         id: DraftId,
-        result: Result<Run, Refusal>,
+        result: Result<Box<Run>, Refusal>,
     },
     /// `asked` is that of the request.
     Difference {

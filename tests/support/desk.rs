@@ -191,7 +191,7 @@ impl Desk {
                 let result = self.detail(&id).cloned().ok_or_else(|| Refusal::not_found("report", id.as_str()));
                 Answer::Feedback { id, result }
             }
-            Effect::ReadDraft(id) => Answer::Draft { result: Ok(Run::of(self.run_as_read(&id))), id },
+            Effect::ReadDraft(id) => Answer::Draft { result: Ok(Box::new(Run::of(self.run_as_read(&id)))), id },
             Effect::ReadDifference { asked, draft, against } => {
                 Answer::Difference { asked, result: self.difference(&draft, &against).map(Comparison::of) }
             }

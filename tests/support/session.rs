@@ -88,7 +88,7 @@ impl Session {
                 let result = engine.draft_difference(&draft, Some(&against)).await.map(Comparison::of);
                 Answer::Difference { asked, result }
             }
-            Effect::ReadDraft(id) => Answer::Draft { result: engine.draft(&id).await.map(Run::of), id },
+            Effect::ReadDraft(id) => Answer::Draft { result: engine.draft(&id).await.map(Run::of).map(Box::new), id },
             Effect::ReadStats => Answer::Stats(engine.stats().await),
             Effect::ReadServers => Answer::Servers(engine.servers().await),
             Effect::ReadSettings => Answer::Settings(engine.sheet().await),

@@ -94,15 +94,16 @@ impl Difference {
     }
 }
 
+/// A path of a file, and whether it is one before the change.
+type Key = for<'f> fn(&'f FileDiff) -> Option<(bool, &'f RepoPath)>;
+
 /// The files of two changes, those about the same file together: first by where it was, then by where it is.
 fn pairs<'a>(earlier: &'a [FileDiff], later: &'a [FileDiff]) -> Vec<(Option<&'a FileDiff>, Option<&'a FileDiff>)> {
     let mut partner: Vec<Option<&FileDiff>> = vec![None; earlier.len()];
     let mut taken = vec![false; later.len()];
-    let keys: [fn(&FileDiff) -> Option<(bool, &RepoPath)>; 2] = [
-        |file| Some((file.before().is_some(), file.before().unwrap_or(&file.path))),
-        |file| Some((true, file.after()?)),
-    ];
-    for key in keys {
+    let by_origin: Key = |file| Some((file.before().is_some(), file.before().unwrap_or(&file.path)));
+    let by_place: Key = |file| Some((true, file.after()?));
+    for key in [by_origin, by_place] {
         let mut free: HashMap<_, VecDeque<usize>> = HashMap::new();
         for (n, file) in later.iter().enumerate().filter(|(n, _)| !taken[*n]) {
             if let Some(key) = key(file) {

@@ -51,7 +51,7 @@ pub fn render(frame: &mut Frame<'_>, layout: &Layout, model: &Model) {
     let none = Choices::default();
     let paper = &model.drafts.bench.paper;
     let (decided, width) = (decided(model).unwrap_or(&none), usize::from(layout.text.width));
-    let sheet = Sheet { model, run, sheet: paper.change(), decided, width };
+    let sheet = Sheet { model, run, change: paper.change(), decided, width };
     let lines: Vec<Line<'_>> = paper.shown(usize::from(layout.text.height)).iter().map(|row| sheet.row(row)).collect();
     frame.render_widget(Paragraph::new(lines), layout.text);
 }
@@ -339,7 +339,7 @@ fn reversed(line: &Line<'_>, style: Style) -> Line<'static> {
 struct Sheet<'a> {
     model: &'a Model,
     run: &'a Run,
-    sheet: &'a Change,
+    change: &'a Change,
     decided: &'a Choices,
     width: usize,
 }
@@ -372,7 +372,7 @@ impl Sheet<'_> {
 
     fn file_row(&self, row: &Shown<'_>) -> Line<'static> {
         let theme = &self.model.theme;
-        let Some(file) = row.file.and_then(|n| self.sheet.files.get(n)) else { return Line::default() };
+        let Some(file) = row.file.and_then(|n| self.change.files.get(n)) else { return Line::default() };
         let fate = self.fate(file, row.hunk);
         let mut spans = vec![self.gutter(row, fate)];
         let paint = |style: Style| if fate == Fate::Dropped { theme.dropped } else { style };

@@ -36,7 +36,7 @@ pub(super) fn answer(model: &mut Model, answer: Answer, out: &mut Vec<Effect>) {
                     let draft = &run.detail.draft;
                     model.drafts.bench.read(&draft.id, is_waiting(draft));
                     model.drafts.version += 1;
-                    model.drafts.run = Some(run);
+                    model.drafts.run = Some(*run);
                 }
                 Err(refusal) => unread(model, &refusal),
             }

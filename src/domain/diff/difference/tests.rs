@@ -84,8 +84,11 @@ proptest! {
         let mut counts = counted(&earlier);
         for Differs { how, file } in &found.files {
             prop_assert_eq!(*how, How::Lines);
-            lines(&file.hunks, LineKind::Removed).into_iter().for_each(|line| *counts.entry(line).or_default() -= 1);
-            lines(&file.hunks, LineKind::Added).into_iter().for_each(|line| *counts.entry(line).or_default() += 1);
+            for (kind, by) in [(LineKind::Removed, -1), (LineKind::Added, 1)] {
+                for line in lines(&file.hunks, kind) {
+                    *counts.entry(line).or_default() += by;
+                }
+            }
         }
         counts.retain(|_, count| *count != 0);
         prop_assert_eq!(counts, counted(&later));
@@ -224,7 +227,7 @@ fn long_difficult_texts_are_compared_in_bounded_time() {
     };
     let (one, other) = (text(1), text(2));
     let created = |text: &str| {
-        let lines: String = text.split_inclusive('\n').map(|line| format!("+{line}")).collect();
+        let lines: String = text.split_inclusive('\n').flat_map(|line| ["+", line]).collect();
         format!("diff --git a/x b/x\nnew file mode 100644\n--- /dev/null\n+++ b/x\n@@ -0,0 +1,200000 @@\n{lines}")
     };
     let found = between(&created(&one), &created(&other), Footing::OtherBase);
