@@ -263,6 +263,14 @@ mod tests {
                 "line 2: [[repository]] `github` must be \"owner/name\"",
             ),
             ("[repository]\ngithub = \"a/b\"\n", "two brackets"),
+            (
+                "[[repository]]\nremote = \"https://ada:hunter2@x/a/b\"\ngithub = \"a/b\"\n",
+                "line 2: [[repository]] `remote` must not hold a name or a password",
+            ),
+            (
+                "[[repository]]\npath = \"/x\"\nremote = \"git@github.com:a/b\"\n",
+                "line 3: [[repository]] `remote` goes with `github = \"owner/name\"`",
+            ),
             ("[[repository]]\ngitbub = \"a/b\"\n", "did you mean `github`?"),
         ] {
             let complaint = Home::with(text).complaint();

@@ -14,6 +14,7 @@ mod load;
 mod paths;
 mod price;
 mod reader;
+mod remote;
 mod repository;
 mod secrets;
 mod spec;

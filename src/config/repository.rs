@@ -2,6 +2,7 @@
 
 use super::file::Entry;
 use super::reader::Reader;
+use super::remote::GitRemote;
 use super::table::keys;
 use super::types::{Repository, Source};
 use super::value::{ConfigValue, Written, quote};
@@ -15,6 +16,7 @@ keys! {
         server: String,
         github: Slug,
         path: PathBuf,
+        remote: GitRemote,
         branch: String,
         drafter: DrafterKind,
         target: TargetKind,
@@ -62,6 +64,12 @@ impl RepositoryFile {
             reader.fail(at, message.to_owned());
             return None;
         }
+        if let (Some(remote), None) = (table.get("remote"), table.get("github")) {
+            let message = "[[repository]] `remote` goes with `github = \"owner/name\"`, which says where pull requests are opened; \
+                           a `path` is fetched from and drafted into as it is: take `remote` out";
+            reader.fail(remote.span().start, message.to_owned());
+            return None;
+        }
         Some(written)
     }
 
@@ -89,6 +97,7 @@ impl RepositoryFile {
         Some(Repository {
             server: self.server.map_or_else(|| "*".to_owned(), |w| w.value),
             source,
+            remote: self.remote.map(|w| w.value.as_str().to_owned()),
             branch: text(self.branch),
             drafter: self.drafter.map(|w| w.value),
             target: self.target.map(|w| w.value),

@@ -290,6 +290,8 @@ pub struct Repository {
     /// The `server_name` of the reports it answers for; `*` for all.
     pub server: String,
     pub source: Source,
+    /// Where git goes for what is on GitHub, with the user's own keys and helpers; `None`: to `server_url`, with the token.
+    pub remote: Option<String>,
     /// The branch drafts start from; `None` means the repository's default branch.
     pub branch: Option<String>,
     pub drafter: Option<DrafterKind>,
@@ -310,6 +312,7 @@ impl Repository {
         Self {
             server: server.into(),
             source,
+            remote: None,
             branch: None,
             drafter: None,
             target: None,

@@ -123,7 +123,8 @@ pub async fn github(tools: &Tools) -> Finding {
 pub async fn repository(repository: &Repository, tools: &Tools) -> Finding {
     let (_, target) = ready::defaults(&tools.config, repository);
     let place = Place::unchecked(repository, tools);
-    let check = async {
+    // Boxed: it holds a call of git, which is large, in more places than one.
+    let check = Box::pin(async {
         let tip = match git::tip(&place.remote, repository.branch.as_deref()).await {
             Ok(tip) => tip,
             Err(e) => return failed(&e),
@@ -138,10 +139,18 @@ pub async fn repository(repository: &Repository, tools: &Tools) -> Finding {
                 format!("{}: what is on GitHub has no local branch to take the draft", read(&tip)),
                 "set `target` to github, or give the directory of a clone",
             ),
-            (Source::Github(slug), TargetKind::Github) => hosted(slug, &tip, tools).await,
+            (Source::Github(slug), TargetKind::Github) => match &repository.remote {
+                None => hosted(slug, read(&tip), true, tools).await,
+                Some(own) => match tools.git.may_push(&place.remote).await {
+                    Ok(()) => hosted(slug, format!("{} of {own}, and git may push", read(&tip)), false, tools).await,
+                    Err(e) => Finding::bad(format!("{} of {own}, and git may not push: {e}", read(&tip)), ""),
+                },
+            },
         }
-    };
-    in_time(&place.name, "check the network and [github]", check).await
+    });
+    let advice =
+        if repository.remote.is_some() { "check the network and `remote`" } else { "check the network and [github]" };
+    in_time(&place.name, advice, check).await
 }
 
 fn read(tip: &Tip) -> String {
@@ -162,20 +171,23 @@ fn local(path: &Path, tip: &Tip) -> Finding {
     }
 }
 
-async fn hosted(slug: &str, tip: &Tip, tools: &Tools) -> Finding {
+/// What GitHub says to the token, behind what git has `found`. `pushes`: with the token.
+async fn hosted(slug: &str, found: String, pushes: bool, tools: &Tools) -> Finding {
     let Some(token) = tools.secrets.github.clone() else {
-        return Finding::bad(format!("{}, and there is no token to push with", read(tip)), "set GITHUB_TOKEN");
+        let lacks = if pushes { "push" } else { "open pull requests" };
+        return Finding::bad(format!("{found}, and there is no token to {lacks} with"), "set GITHUB_TOKEN");
     };
     match Github::new(tools.http.clone(), &tools.config.github, token).repository(slug).await {
         Ok(info) if info.archived => {
             Finding::bad(format!("{slug} is archived"), "unarchive it: nothing can be pushed to it")
         }
+        // Who may not push may not ask for a merge of what was pushed either.
         Ok(info) if info.can_push == Some(false) => {
             let advice = "give it write access to contents and pull requests";
-            Finding::bad(format!("{}, and the token may not push", read(tip)), advice)
+            Finding::bad(format!("{found}, and the token may not push"), advice)
         }
-        Ok(info) if info.can_push == Some(true) => Finding::good(format!("{}, and the token may push", read(tip))),
-        Ok(_) => Finding::good(read(tip)),
+        Ok(info) if info.can_push == Some(true) && pushes => Finding::good(format!("{found}, and the token may push")),
+        Ok(_) => Finding::good(found),
         Err(e) => failed(&e),
     }
 }

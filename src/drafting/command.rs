@@ -35,7 +35,7 @@ impl<'a> Agent<'a> {
         saved: Option<SavedConversation>,
         kept: Option<&SavedChange>,
     ) -> Self {
-        let mut saved = saved.filter(|saved| saved.base == base).unwrap_or_else(|| SavedConversation::about(base));
+        let mut saved = SavedConversation::about(base, saved);
         // What it left in a worktree that is gone can't be gone on with; only what was stored can.
         saved.turns.truncate(kept.map_or(0, |change| change.turns));
         Self { tools, brief: brief.for_command(), reporter, stage: Stage::Model, saved }

@@ -19,7 +19,7 @@ use crate::domain::review::{self, Choices, Proposal};
 use crate::domain::text;
 use crate::domain::time::Millis;
 use crate::protocol::read::{ClosedFile, DryRun};
-use crate::providers::{ProviderError, Worktree};
+use crate::providers::{ProviderError, Remote, Worktree};
 use std::sync::Arc;
 
 /// A regular file, executable or not, in git's modes; links and submodules are other numbers.
@@ -35,7 +35,7 @@ pub async fn run(job: &Job, tools: &Tools, saved: Saved, reporter: &dyn Reporter
     reporter.stage(Stage::Checkout).await?;
     let place = Place::new(job, tools)?;
     let protected = Protected::new(&tools.config, &job.repository)?;
-    check_access(job, &place).await?;
+    check_access(job, tools, &place).await?;
     if saved.change.is_none()
         && let Some(there) = earlier::offered(job, &place).await?
     {
@@ -84,7 +84,7 @@ async fn look(job: &Job, tools: &Tools, place: &Place, worktree: &Arc<Worktree>)
 }
 
 /// Finds out before a token is spent that the result could not be delivered.
-async fn check_access(job: &Job, place: &Place) -> Result<(), DraftError> {
+async fn check_access(job: &Job, tools: &Tools, place: &Place) -> Result<(), DraftError> {
     let (TargetKind::Github, Some(hub)) = (job.target, &place.github) else { return Ok(()) };
     let info = hub.client.repository(&hub.slug).await?;
     if info.archived {
@@ -95,6 +95,10 @@ async fn check_access(job: &Job, place: &Place) -> Result<(), DraftError> {
             "The GitHub token may read {} but not push to it: give it the permissions Contents (write) and Pull requests (write).",
             hub.slug
         )));
+    }
+    // What GitHub says of the token says nothing of the user's own key.
+    if let Remote::Own(_) = place.remote {
+        tools.git.may_push(&place.remote).await?;
     }
     Ok(())
 }
@@ -256,7 +260,7 @@ impl Run<'_> {
         said: Option<SavedConversation>,
         verified: Option<Verified>,
     ) -> Result<SavedChange, DraftError> {
-        let mut said = said.filter(|said| said.base == worktree.base_commit());
+        let mut said = Some(SavedConversation::about(worktree.base_commit(), said));
         let mut drafter = None;
         let mut change = match kept {
             Some(change) if !is_outdated(&change, said.as_ref()) => {

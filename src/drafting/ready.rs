@@ -106,19 +106,23 @@ impl Place {
     /// For looking only: a public repository can be read without a token, and no drafter is needed.
     pub(super) fn unchecked(repository: &Repository, tools: &Tools) -> Self {
         match &repository.source {
-            Source::Github(slug) => Self::on_github(slug, tools),
+            Source::Github(slug) => Self::on_github(slug, repository.remote.as_deref(), tools),
             Source::Local(path) => Self::local(path),
         }
     }
 
-    fn on_github(slug: &str, tools: &Tools) -> Self {
+    /// The API is asked with the token; git goes to `remote` without it, or with it to where GitHub keeps repositories.
+    fn on_github(slug: &str, remote: Option<&str>, tools: &Tools) -> Self {
         let config = &tools.config.github;
         let token = tools.secrets.github.clone();
-        let url = format!("{}/{slug}.git", config.server_url);
         let github = token
             .clone()
             .map(|token| Hub { client: Github::new(tools.http.clone(), config, token), slug: slug.to_owned() });
-        Self { remote: Remote::Url { url, token }, name: slug.to_owned(), github }
+        let remote = match remote {
+            Some(own) => Remote::Own(own.to_owned()),
+            None => Remote::Url { url: format!("{}/{slug}.git", config.server_url), token },
+        };
+        Self { remote, name: slug.to_owned(), github }
     }
 
     fn local(path: &Path) -> Self {

@@ -98,18 +98,21 @@ fn show_repository(out: &mut Out, repository: &Repository) -> io::Result<()> {
         Source::Local(path) => out.line(format!("path = {}", toml_text(&path.to_string_lossy())))?,
     }
     let words = [
+        ("remote", repository.remote.as_deref()),
         ("branch", repository.branch.as_deref()),
         ("drafter", repository.drafter.map(DrafterKind::as_str)),
         ("target", repository.target.map(TargetKind::as_str)),
+        ("verify", repository.verify.as_deref()),
     ];
     for (key, value) in words {
         if let Some(value) = value {
             out.line(format!("{key} = {}", toml_text(value)))?;
         }
     }
-    if !repository.protect.is_empty() {
-        let patterns: Vec<_> = repository.protect.iter().map(|pattern| toml_text(pattern)).collect();
-        out.line(format!("protect = [{}]", patterns.join(", ")))?;
+    let lists = [("protect", &repository.protect), ("allow", &repository.allow), ("scope", &repository.scope)];
+    for (key, patterns) in lists.into_iter().filter(|(_, patterns)| !patterns.is_empty()) {
+        let patterns: Vec<_> = patterns.iter().map(|pattern| toml_text(pattern)).collect();
+        out.line(format!("{key} = [{}]", patterns.join(", ")))?;
     }
     Ok(())
 }

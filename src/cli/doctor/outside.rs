@@ -64,7 +64,7 @@ pub(super) async fn repositories(setup: &Setup, checks: &mut Vec<Check>) {
                 let name = format!("{} for {}", path.display(), repository.server);
                 Check::of("repository", &name, check::repository(repository, &tools).await)
             }
-            Source::Github(slug) if setup.secrets.github.is_none() => {
+            Source::Github(slug) if setup.secrets.github.is_none() && repository.remote.is_none() => {
                 Check::warn("repository", format!("{slug}: not asked without a GITHUB_TOKEN"), "set GITHUB_TOKEN")
             }
             Source::Github(slug) => Check::of("repository", slug, check::repository(repository, &tools).await),

@@ -56,7 +56,7 @@ pub struct Tip {
 /// # Errors
 /// As for [`GitCache::checkout`].
 pub async fn tip(remote: &Remote, branch: Option<&str>) -> Result<Tip, ProviderError> {
-    let base = find_base(&Address::of(remote)?, branch).await?;
+    let base = find_base(&Address::find(remote).await?, branch).await?;
     Ok(Tip { branch: base.branch, commit: base.commit })
 }
 
@@ -70,6 +70,17 @@ impl GitCache {
     pub async fn until_clean(&self) {
         self.trees.close();
         self.trees.wait().await;
+    }
+
+    /// The mirror of a remote, made empty where there is none yet. Not locked: nothing may be fetched into it.
+    pub(super) async fn mirror_of(&self, address: &Address) -> Result<PathBuf, ProviderError> {
+        let mirror = self.dir.join("mirrors").join(address.key());
+        if !mirror.exists() {
+            mirror.parent().map_or(Ok(()), private_dir)?;
+            let _lock = lock(&mirror).await?;
+            prepare(&mirror, 40).await?;
+        }
+        Ok(mirror)
     }
 
     /// Fetches a branch (`None`: the default one) and checks it out in a directory named after `work_id`; what an earlier run left
@@ -100,7 +111,7 @@ impl GitCache {
         if !safe_id {
             return Err(ProviderError::config(format!("`{work_id}` can't be the name of a work tree.")));
         }
-        let address = Address::of(remote)?;
+        let address = Address::find(remote).await?;
         let base = find_base(&address, branch).await?;
         let mirror = self.dir.join("mirrors").join(address.key());
         let root = self.dir.join("worktrees").join(work_id);

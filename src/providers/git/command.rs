@@ -232,7 +232,7 @@ async fn talk(child: &mut Child, stdin: Vec<u8>, out: &mut Capture, err: &mut Ca
 
 /// The lines that say what went wrong; all of them when none is marked.
 pub(super) fn complaint(stderr: &str) -> String {
-    let marked = |l: &&str| ["fatal:", "error:", "remote:"].iter().any(|m| l.starts_with(m));
+    let marked = |l: &&str| ["fatal:", "error:", "ERROR:", "remote:"].iter().any(|m| l.starts_with(m));
     let lines: Vec<&str> = stderr.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
     let chosen: Vec<&str> = lines.iter().copied().filter(marked).collect();
     let chosen = if chosen.is_empty() { lines } else { chosen };

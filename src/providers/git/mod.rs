@@ -1,16 +1,18 @@
 //! Repositories, by way of the `git` command: fetched into a cache, changed in a work tree of their own, pushed as a branch.
 //!
 //! [`GitCache`] keeps one bare mirror for each remote and makes a [`Worktree`] for each run. `command` is the one place that
-//! starts git, `remote` the one that knows addresses and tokens, `beneath` the one that touches files, `commit` the one that makes a
+//! starts git, `remote` the one that knows addresses and tokens, `ssh` what goes wrong below git, `beneath` the one that touches files, `commit` the one that makes a
 //! commit of a plan. The user's own
 //! checkout is only ever read from, and given a new branch.
 
+mod allowed;
 mod beneath;
 mod cache;
 mod command;
 mod commit;
 mod remote;
 mod removal;
+mod ssh;
 mod worktree;
 
 use crate::domain::change::RepoPath;
@@ -26,6 +28,8 @@ pub use worktree::{Changed, OnTop, Worktree};
 pub enum Remote {
     /// `https://…` or `ssh://…`; the token is used for https only.
     Url { url: String, token: Option<SecretString> },
+    /// What the user wrote as `remote`: reached with the user's own ssh keys and credential helpers, never with a token of ours.
+    Own(String),
     /// The root of a local repository. It is read, and given a new branch; its work tree and index are never touched.
     Path(PathBuf),
 }

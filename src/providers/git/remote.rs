@@ -5,6 +5,8 @@
 
 use super::Remote;
 use super::command::{Git, Output, REMOTE, complaint};
+use super::ssh;
+use crate::domain::text;
 use crate::providers::error::sentence;
 use crate::providers::{ProviderError, redact};
 use secrecy::{ExposeSecret, SecretString};
@@ -20,19 +22,40 @@ pub(crate) const TOKEN_VARIABLE: &str = "PATCHWORK_GIT_TOKEN";
 const HELPER: &str =
     r#"!f() { test "$1" = get && printf 'username=x-access-token\npassword=%s\n' "$PATCHWORK_GIT_TOKEN"; }; f"#;
 
-const WHO: &str = "the git server";
+pub(super) const WHO: &str = "the git server";
 
 /// A remote that was looked at: it can be given to git.
 #[derive(Debug, Clone)]
 pub(super) struct Address {
     place: OsString,
-    /// Scheme, host and port that the token is for.
-    token: Option<(String, SecretString)>,
-    local: bool,
+    access: Access,
+    /// What git is to call for ssh, where it is not to choose by itself. For every address but a directory: the user's settings may
+    /// send git from an https one to ssh.
+    ssh: Option<String>,
+}
+
+/// How a remote is reached.
+#[derive(Debug, Clone)]
+enum Access {
+    /// It is a directory.
+    Local,
+    /// With nothing of ours: it is public, or nobody has set a token.
+    Bare,
+    /// With what the user has set up for git.
+    Own,
+    /// With a token for this scheme, host and port.
+    Token(String, SecretString),
 }
 
 impl Address {
-    pub(super) fn of(remote: &Remote) -> Result<Self, ProviderError> {
+    /// Looks at a remote, and for one on another machine at the user's settings for ssh.
+    pub(super) async fn find(remote: &Remote) -> Result<Self, ProviderError> {
+        let address = Self::of(remote)?;
+        let ssh = if address.is_local() { None } else { ssh::command().await? };
+        Ok(Self { ssh, ..address })
+    }
+
+    fn of(remote: &Remote) -> Result<Self, ProviderError> {
         match remote {
             Remote::Path(path) => {
                 let real = path.canonicalize().map_err(|e| ProviderError::NotFound {
@@ -40,9 +63,10 @@ impl Address {
                     advice: redact::message(&format!("Check its path in config.toml ({e}).")),
                     known: Vec::new(),
                 })?;
-                Ok(Self { place: real.into(), token: None, local: true })
+                Ok(Self { place: real.into(), access: Access::Local, ssh: None })
             }
             Remote::Url { url, token } => Self::of_url(url, token.clone()),
+            Remote::Own(url) => Ok(Self { access: Access::Own, ..Self::of_url(url, None)? }),
         }
     }
 
@@ -51,12 +75,14 @@ impl Address {
         if url.chars().any(|c| c.is_control() || c.is_whitespace()) || url.starts_with('-') {
             return Err(wrong("is not a URL."));
         }
-        let here = |token| Ok(Self { place: url.into(), token, local: false });
+        let here = |access| Ok(Self { place: url.into(), access, ssh: None });
         if !url.contains("://") {
-            // `git@host:path`, which is no URL but what everybody copies.
-            let is_scp = url.split_once(':').is_some_and(|(host, path)| host.contains('@') && !path.is_empty());
+            // `git@host:path`, which is no URL but what everybody copies. Behind `host::` git would start a program of that name.
+            let is_scp = url.split_once(':').is_some_and(|(host, path)| {
+                !host.is_empty() && !host.contains('/') && !path.is_empty() && !path.starts_with(':')
+            });
             return if is_scp {
-                here(None)
+                here(Access::Bare)
             } else {
                 Err(wrong("is not a URL: it should begin with https:// or ssh://."))
             };
@@ -67,15 +93,15 @@ impl Address {
         }
         let loopback = parsed.host_str().is_some_and(is_loopback);
         match (parsed.scheme(), token) {
-            ("ssh", _) | ("https" | "http", None) => here(None),
+            ("ssh", _) | ("https" | "http", None) => here(Access::Bare),
             ("http", Some(_)) if !loopback => Err(wrong("is not encrypted; the token is only sent over https://.")),
-            ("https" | "http", Some(token)) => here(Some((parsed.origin().ascii_serialization(), token))),
+            ("https" | "http", Some(token)) => here(Access::Token(parsed.origin().ascii_serialization(), token)),
             _ => Err(wrong("has a scheme that is not supported: use https:// or ssh://.")),
         }
     }
 
     pub(super) fn is_local(&self) -> bool {
-        self.local
+        matches!(self.access, Access::Local)
     }
 
     pub(super) fn place(&self) -> &OsString {
@@ -84,7 +110,9 @@ impl Address {
 
     /// For sentences.
     pub(super) fn shown(&self) -> String {
-        redact::message(&self.place.to_string_lossy())
+        let place = self.place.to_string_lossy();
+        // What stands before `@` is a login name there, and no secret.
+        if ssh::login(&place).is_some() { text::line(&place) } else { redact::message(&place) }
     }
 
     /// A directory name that no other address has, and that a person recognises.
@@ -98,31 +126,42 @@ impl Address {
 
     /// Lets a call of git go there, and nowhere else.
     pub(super) fn allow(&self, git: Git) -> Git {
-        if self.local {
+        if self.is_local() {
             return git.env("GIT_ALLOW_PROTOCOL", "file");
         }
         let git = git.env("GIT_ALLOW_PROTOCOL", "https:http:ssh").time(REMOTE);
-        match &self.token {
+        let git = match &self.ssh {
+            Some(line) => git.env("GIT_SSH_COMMAND", line),
+            None => git,
+        };
+        match &self.access {
             // The empty helper takes away those of the user's: they would be asked first, and told to store the token.
-            Some((origin, token)) => git
+            Access::Token(origin, token) => git
                 .setting("credential.helper=")
                 .setting(format!("credential.{origin}.helper={HELPER}"))
                 .env(TOKEN_VARIABLE, token.expose_secret().trim()),
-            None => git,
+            Access::Local | Access::Bare | Access::Own => git,
+        }
+    }
+
+    fn token(&self) -> Option<&SecretString> {
+        match &self.access {
+            Access::Token(_, token) => Some(token),
+            Access::Local | Access::Bare | Access::Own => None,
         }
     }
 
     /// An error without the token, should the server have sent it back.
     pub(super) fn hiding(&self, error: ProviderError) -> ProviderError {
-        match &self.token {
-            Some((_, token)) => error.hiding(token),
+        match self.token() {
+            Some(token) => error.hiding(token),
             None => error,
         }
     }
 
     /// The same for words that the server said.
     pub(super) fn hide(&self, words: &mut String) {
-        if let Some((_, token)) = &self.token {
+        if let Some(token) = self.token() {
             redact::hide(words, token);
         }
     }
@@ -133,37 +172,55 @@ impl Address {
     }
 
     pub(super) fn failure(&self, subcommand: &'static str, stderr: &str) -> ProviderError {
+        let login = ssh::login(&self.place.to_string_lossy());
+        if let Some(error) = ssh::failure(login.as_deref(), subcommand, stderr) {
+            return self.hiding(error);
+        }
         let complaint = complaint(stderr);
-        let message = match &self.token {
-            Some((_, token)) => redact::message_without(&complaint, token),
+        let message = match self.token() {
+            Some(token) => redact::message_without(&complaint, token),
             None => redact::message(&complaint),
         };
         match Kind::of(&message) {
             Kind::Missing => ProviderError::NotFound {
                 what: format!("The repository {}", self.shown()),
-                advice: self.advice_when_missing(),
+                advice: self.advice_when_missing().into(),
                 known: Vec::new(),
             },
             Kind::Forbidden => {
-                let advice = if self.token.is_some() {
-                    "GITHUB_TOKEN is wrong, expired, or may not do this: it needs Contents (read and write) for this repository."
-                } else {
-                    "Set GITHUB_TOKEN, or check your ssh key or credential helper."
-                };
-                ProviderError::Auth { who: WHO, message: format!("{} {advice}", sentence(&message)) }
+                let message = format!("{} {}", sentence(&message), self.advice_when_forbidden());
+                ProviderError::Auth { who: WHO, message }
             }
             Kind::Unreachable => ProviderError::Network { who: WHO, message },
             Kind::Other => ProviderError::git(subcommand, message),
         }
     }
 
-    fn advice_when_missing(&self) -> String {
-        if self.local {
-            "It is not the root of a git repository: check its path in config.toml, or run `git init` there.".into()
-        } else if self.token.is_some() {
-            "It does not exist, or GITHUB_TOKEN may not see it.".into()
-        } else {
-            "It does not exist, or it is private: set GITHUB_TOKEN.".into()
+    fn advice_when_missing(&self) -> &'static str {
+        match self.access {
+            Access::Local => {
+                "It is not the root of a git repository: check its path in config.toml, or run `git init` there."
+            }
+            Access::Bare => "It does not exist, or it is private: set GITHUB_TOKEN.",
+            Access::Own => {
+                "It does not exist, or your key may not see it: check `remote` under [[repository]] in config.toml."
+            }
+            Access::Token(..) => "It does not exist, or GITHUB_TOKEN may not see it.",
+        }
+    }
+
+    fn advice_when_forbidden(&self) -> String {
+        match self.access {
+            Access::Local | Access::Bare => "Set GITHUB_TOKEN, or check your ssh key or credential helper.".into(),
+            Access::Own => format!(
+                "Your git credential helper has nothing for it, or nothing that may do this, and nobody can be asked: run \
+                 `git ls-remote {}` by hand once. To use GITHUB_TOKEN instead, take `remote` out of config.toml.",
+                self.shown()
+            ),
+            Access::Token(..) => {
+                "GITHUB_TOKEN is wrong, expired, or may not do this: it needs Contents (read and write) for this repository."
+                    .into()
+            }
         }
     }
 }
@@ -269,9 +326,9 @@ mod tests {
 
     #[test]
     fn a_token_is_for_one_origin_and_not_for_ssh() {
-        let (origin, _) = url("https://github.com:8443/a/b.git", true).unwrap().token.unwrap();
-        assert_eq!(origin, "https://github.com:8443");
-        assert!(url("ssh://git@github.com/a/b", true).unwrap().token.is_none());
+        let hosted = url("https://github.com:8443/a/b.git", true).unwrap();
+        assert!(matches!(hosted.access, Access::Token(origin, _) if origin == "https://github.com:8443"));
+        assert!(url("ssh://git@github.com/a/b", true).unwrap().token().is_none());
     }
 
     #[test]
@@ -291,9 +348,10 @@ mod tests {
             ("fatal: the remote end hung up unexpectedly", Kind::Unreachable),
             ("fatal: unable to access 'https://x/': Empty reply from server", Kind::Unreachable),
             ("error: RPC failed; curl 56 Recv failure: Connection reset by peer", Kind::Unreachable),
+            ("ERROR: Repository not found.\nfatal: Could not read from remote repository.", Kind::Missing),
             ("error: object file is empty", Kind::Other),
         ] {
-            assert_eq!(Kind::of(text), kind, "{text}");
+            assert_eq!(Kind::of(&complaint(text)), kind, "{text}");
         }
     }
 }

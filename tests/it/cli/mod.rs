@@ -10,6 +10,7 @@ mod faults;
 mod hostile;
 mod publish;
 mod reading;
+mod remote;
 mod servers;
 mod settings;
 mod terminal;

@@ -291,11 +291,11 @@ async fn a_repository_is_added_changed_and_removed_and_comments_stay() {
     let added = "\n[[repository]]\nserver = \"my.server\"\ngithub = \"ada/billing\"\n";
     assert_eq!(config(s.test.dir.path()), format!("{MINE}{added}"));
     assert_eq!(s.scene.model.settings.current().unwrap().label, "my.server", "{}", s.scene.text());
-    s.keys("j j enter").await.type_text("dev").await.keys("enter").await;
+    s.keys("j j j enter").await.type_text("dev").await.keys("enter").await;
     assert!(config(s.test.dir.path()).ends_with("branch = \"dev\"\n"), "{}", s.scene.text());
     s.keys("x").await;
     assert!(!config(s.test.dir.path()).contains("dev"), "{}", s.scene.text());
-    s.keys("k k enter ctrl-a ctrl-k").await.type_text("~/src/billing").await.keys("enter").await;
+    s.keys("k k k enter ctrl-a ctrl-k").await.type_text("~/src/billing").await.keys("enter").await;
     assert!(
         config(s.test.dir.path()).ends_with("server = \"my.server\"\npath = \"~/src/billing\"\n"),
         "{}",

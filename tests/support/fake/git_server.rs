@@ -24,6 +24,8 @@ struct Inner {
     root: PathBuf,
     slug: String,
     token: String,
+    /// Name and password of somebody else, who is let in instead.
+    instead: Mutex<Option<String>>,
     complaints: Complaints,
     faults: Faults,
     pushes: Mutex<usize>,
@@ -45,6 +47,7 @@ impl GitServer {
             root: root.to_owned(),
             slug: slug.to_owned(),
             token: token.to_owned(),
+            instead: Mutex::default(),
             complaints: complaints.clone(),
             faults: faults.clone(),
             pushes: Mutex::default(),
@@ -66,6 +69,11 @@ impl GitServer {
     /// Packs received so far, refused ones included.
     pub fn pushes(&self) -> usize {
         *self.inner.pushes.lock().unwrap()
+    }
+
+    /// From now on this name and password are asked for, and whoever comes with the token is complained of.
+    pub fn take_instead(&self, name: &str, password: &str) {
+        *self.inner.instead.lock().unwrap() = Some(format!("{name}:{password}"));
     }
 
     /// While git talks to this server, no process may show this on its command line.
@@ -120,8 +128,13 @@ async fn route(fake: &Inner, request: Request) -> Response {
 /// Asks for the token, as GitHub does, when it is not there or wrong.
 fn unauthorised(fake: &Inner, headers: &HeaderMap) -> Option<Response> {
     let sent = header(headers, "authorization");
-    let expected = format!("Basic {}", base64(format!("x-access-token:{}", fake.token).as_bytes()));
-    if sent == expected {
+    let basic = |login: &str| format!("Basic {}", base64(login.as_bytes()));
+    let ours = basic(&format!("x-access-token:{}", fake.token));
+    let instead = fake.instead.lock().unwrap().clone();
+    if instead.is_some() && sent == ours {
+        fake.complaints.add("the token is sent where it does not belong");
+    }
+    if sent == instead.map_or(ours, |login| basic(&login)) {
         return None;
     }
     let legal = sent.is_empty() || sent.starts_with("Basic ");

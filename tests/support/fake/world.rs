@@ -304,7 +304,8 @@ pub fn published(detail: &DraftDetail) -> Published {
     }
 }
 
-fn make_repositories(checkout: &Path, bare: &Path) {
+/// The author's checkout, and what is hosted of it.
+pub fn make_repositories(checkout: &Path, bare: &Path) {
     std::fs::create_dir_all(checkout).unwrap();
     git(checkout, &["init", "--quiet"]);
     for (path, text) in FILES {
