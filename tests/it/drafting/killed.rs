@@ -8,12 +8,12 @@ use crate::support::fake::github::CREATE;
 use crate::support::fake::world::{ANTHROPIC_KEY, GITHUB_TOKEN, SLUG, World, branches};
 use crate::support::fake::{Fault, Gate, TIME};
 use crate::support::git::git;
-use crate::support::options;
 use crate::support::program::{Home, Server};
 use crate::support::running::until as until_it_is;
+use crate::support::{me, options};
 use futures::StreamExt;
-use patchwork::engine::{Engine, Mode};
-use patchwork::protocol::{EventKind, Seq, Signal};
+use patchwork::engine::{Engine, Mode, new_command_id};
+use patchwork::protocol::{Command as Ask, EventKind, Seq, Signal};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -41,12 +41,17 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     tokio::time::timeout(TIME, tokio::task::spawn_blocking(work)).await.expect("it takes too long").unwrap()
 }
 
-/// Waits for an event of this kind in the home's database, seen by a process of our own.
-async fn until(home: &Home, kind: EventKind) {
+/// Somebody else at the home's database.
+async fn guest(home: &Home) -> Engine {
     let mut options = options(home.path());
     options.database = home.database();
     options.mode = Mode::Guest;
-    let engine = Engine::open(options).await.unwrap();
+    Engine::open(options).await.unwrap()
+}
+
+/// Waits for an event of this kind.
+async fn until(home: &Home, kind: EventKind) {
+    let engine = guest(home).await;
     let mut feed = engine.watch(Seq(0));
     let wait = async { while !matches!(feed.next().await, Some(Signal::Event(event)) if event.kind == kind) {} };
     tokio::time::timeout(TIME, wait).await.expect("it never happened");
@@ -78,10 +83,9 @@ impl Draft {
         self.running.wait().unwrap();
     }
 
-    fn left(&self, what: &str) -> usize {
-        let cache = std::fs::read_dir(self.home.path().join("cache")).unwrap().flatten();
-        let worktrees = std::fs::read_dir(self.home.path().join("cache/worktrees")).into_iter().flatten().flatten();
-        cache.chain(worktrees).filter(|entry| entry.file_name().to_string_lossy().starts_with(what)).count()
+    /// Files and directories of runs in the cache: lock files, worktrees, and what is beside those.
+    fn left(&self) -> Vec<String> {
+        left(&self.home.path().join("cache"))
     }
 
     async fn serve(&self) -> Server {
@@ -104,10 +108,26 @@ impl Draft {
         assert_eq!(pulls[0]["head"]["ref"], branch.as_str());
         assert_eq!(git(&world.bare(), &["rev-list", "--count", &format!("main..{branch}")]), "1");
         assert!(run.to_string().contains(pulls[0]["html_url"].as_str().unwrap()), "{run}");
-        assert_eq!(std::fs::read_dir(self.home.path().join("cache/worktrees")).unwrap().count(), 0);
-        assert_eq!(self.left("brief-"), 0);
+        until_clean(&self.home).await;
         blocking(move || drop(server)).await;
     }
+}
+
+fn left(cache: &Path) -> Vec<String> {
+    let names = |dir: &Path| {
+        let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+        entries.map(|entry| entry.file_name().into_string().unwrap()).collect::<Vec<_>>()
+    };
+    let worktrees = cache.join("worktrees");
+    let runs = names(&worktrees);
+    let beside: Vec<_> = runs.iter().flat_map(|run| names(&worktrees.join(run))).collect();
+    [names(&cache.join("runs")), runs, beside].concat()
+}
+
+/// Waits until no run has anything left in the cache.
+async fn until_clean(home: &Home) {
+    let cache = home.path().join("cache");
+    blocking(move || until_it_is("everything is gone", || left(&cache).is_empty())).await;
 }
 
 async fn killed_at(plan: impl Fn(&World, Gate)) {
@@ -124,17 +144,26 @@ async fn killed_at(plan: impl Fn(&World, Gate)) {
 
 #[tokio::test]
 async fn killed_before_its_push() {
-    killed_at(|world, gate| drop(world.git.fail(PUSH_REFS, Fault::Hold(gate)))).await;
+    killed_at(|world, gate| {
+        world.git.fail(PUSH_REFS, Fault::Hold(gate));
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn killed_when_its_push_got_through() {
-    killed_at(|world, gate| drop(world.git.fail(PUSH, Fault::HoldAnswer(gate)))).await;
+    killed_at(|world, gate| {
+        world.git.fail(PUSH, Fault::HoldAnswer(gate));
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn killed_when_its_pull_request_is_open() {
-    killed_at(|world, gate| drop(world.github.fail(CREATE, Fault::HoldAnswer(gate)))).await;
+    killed_at(|world, gate| {
+        world.github.fail(CREATE, Fault::HoldAnswer(gate));
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -148,6 +177,11 @@ async fn killed_while_the_model_speaks() {
     draft.world.anthropic.until_abandoned(1).await;
     draft.world.good_reply();
     draft.goes_on(&Gate::default(), 2).await;
+}
+
+/// Settings with which this shell script drafts.
+fn by_program(script: &str) -> String {
+    format!("[draft]\ndrafter = \"command\"\n[command]\nrun = [\"sh\", \"-c\", {script:?}]")
 }
 
 /// A command that starts another and stands still the first time; its own number and the other's are in the file `pids`.
@@ -193,43 +227,32 @@ async fn killed_while_a_program_drafts_it_takes_that_with_it_and_its_brief_goes_
     let world = World::open().await;
     let dir = tempfile::tempdir().unwrap();
     let program = format!("{}; echo RANGE = 1 > src/ranges.py", stands_still_once(dir.path()));
-    let home =
-        home_in(&world, &format!("[draft]\ndrafter = \"command\"\n[command]\nrun = [\"sh\", \"-c\", {program:?}]"));
+    let home = home_in(&world, &by_program(&program));
     let mut draft = Draft::start(world, home).await;
     let pids = standing_still(dir.path()).await;
     draft.kill();
     until_dead(pids).await;
-    assert_eq!(draft.left("brief-"), 1, "it had no time to clean up");
+    assert!(draft.left().iter().any(|name| name.starts_with("brief-")), "it had no time to clean up");
     draft.goes_on(&Gate::default(), 0).await;
 }
 
 /// Nobody goes on with it, so nobody makes its worktree anew.
 #[tokio::test]
-async fn killed_and_given_up_it_leaves_nothing_after_the_next_start() {
+async fn killed_and_cancelled_it_leaves_nothing_after_the_next_start() {
     let world = World::open().await;
     let dir = tempfile::tempdir().unwrap();
     let program = stands_still_once(dir.path());
-    let home =
-        home_in(&world, &format!("[draft]\ndrafter = \"command\"\n[command]\nrun = [\"sh\", \"-c\", {program:?}]"));
+    let home = home_in(&world, &by_program(&program));
     let mut draft = Draft::start(world, home).await;
     let pids = standing_still(dir.path()).await;
     draft.kill();
     until_dead(pids).await;
-    let home = Arc::clone(&draft.home);
-    let cancelled = blocking(move || {
-        let runs = home.json(&["drafts", "--json"]);
-        home.run(&["discard", runs[0]["id"].as_str().unwrap()])
-    });
-    assert_eq!(cancelled.await.code, Some(0));
-    let worktrees = draft.home.path().join("cache/worktrees");
-    assert_eq!((std::fs::read_dir(&worktrees).unwrap().count(), draft.left("brief-")), (1, 1));
+    let engine = guest(&draft.home).await;
+    let run = engine.drafts(None).await.unwrap().remove(0).id;
+    engine.submit(new_command_id(), me(), Ask::CancelDraft { draft: run }).await.unwrap();
+    engine.close().await;
+    assert_ne!(draft.left(), Vec::<String>::new());
     let server = draft.serve().await;
-    let cache = draft.home.path().join("cache");
-    let left = move || {
-        let names = |dir: &Path| std::fs::read_dir(dir).unwrap().flatten().map(|e| e.file_name()).collect::<Vec<_>>();
-        let briefs = names(&cache).iter().filter(|name| name.to_string_lossy().starts_with("brief-")).count();
-        briefs + names(&cache.join("worktrees")).len() + names(&cache.join("runs")).len()
-    };
-    blocking(move || until_it_is("everything is gone", || left() == 0)).await;
+    until_clean(&draft.home).await;
     blocking(move || drop(server)).await;
 }
