@@ -5,6 +5,7 @@ mod command;
 mod control;
 mod crash;
 mod cut;
+mod difference;
 mod every_model;
 mod hostile_answer;
 mod hostile_report;
