@@ -66,6 +66,11 @@ impl GitCache {
         Self { dir: cache_dir, trees: TaskTracker::new() }
     }
 
+    /// Where each run has a directory.
+    pub(super) fn worktrees(&self) -> PathBuf {
+        self.dir.join("worktrees")
+    }
+
     /// Waits until every work tree made through this handle has been removed. A dropped one is removed in the background.
     pub async fn until_clean(&self) {
         self.trees.close();
@@ -125,7 +130,7 @@ impl GitCache {
             Some(_) | None => newest,
         };
         let snapshot = Snapshot::of(&mirror, &commit).await?;
-        let dir = self.dir.join("worktrees").join(work_id);
+        let dir = self.worktrees().join(work_id);
         remove(&dir).await?;
         private_dir(&dir)?;
         let tree = Worktree::new(dir, mirror, address, (base.branch, commit), snapshot, self.trees.token());

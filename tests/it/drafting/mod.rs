@@ -6,6 +6,7 @@ mod control;
 mod crash;
 mod cut;
 mod difference;
+mod edited;
 mod every_model;
 mod hostile_answer;
 mod hostile_report;
@@ -22,6 +23,7 @@ mod repair;
 mod resume;
 mod review;
 mod secrets;
+mod tried;
 mod verify;
 mod whole;
 
@@ -124,7 +126,6 @@ impl Bench {
             config: Arc::new(self.config.clone()),
             secrets: Arc::new(self.secrets.clone()),
             git: GitCache::new(self.cache()),
-            cache_dir: self.cache(),
         }
     }
 
