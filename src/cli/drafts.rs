@@ -1,13 +1,15 @@
-//! `patchwork drafts [ID]`.
+//! `patchwork drafts [ID [--diff-to-previous]]`.
 
 use super::exit::{Code, complain};
 use super::out::{Ink, Out};
 use super::setup::{Global, Setup};
 use super::show::{section, title};
 use super::table;
+use crate::domain::change::RepoPath;
 use crate::domain::draft::{DraftState, StageRecord, TargetKind, Verdict};
 use crate::domain::text;
 use crate::engine::Clock;
+use crate::protocol::difference::DraftDifference;
 use crate::protocol::read::DraftDetail;
 use std::io;
 
@@ -18,6 +20,12 @@ pub(super) struct Args {
     /// Only the runs of this report
     #[arg(long, value_name = "ID", conflicts_with = "id")]
     report: Option<String>,
+    /// With an id: what that run's change does otherwise than the newest earlier one of the same report that made a change
+    #[arg(long, requires = "id")]
+    diff_to_previous: bool,
+    /// The same against another run of the report
+    #[arg(long, value_name = "ID", requires = "id", conflicts_with = "diff_to_previous")]
+    diff_to: Option<String>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -26,7 +34,19 @@ pub(super) struct Args {
 pub(super) async fn run(args: Args, global: &Global) -> anyhow::Result<Code> {
     let (_, engine) = Setup::guest(global).await?;
     let mut out = Out::open();
-    if let Some(id) = &args.id {
+    if let Some(id) = args.id.as_ref().filter(|_| args.diff_to_previous || args.diff_to.is_some()) {
+        let id = engine.find_draft(id).await?;
+        let against = match &args.diff_to {
+            Some(other) => Some(engine.find_draft(other).await?),
+            None => None,
+        };
+        let difference = engine.draft_difference(&id, against.as_ref()).await?;
+        if args.json {
+            out.json(&difference)?;
+        } else {
+            print_difference(&mut out, &difference)?;
+        }
+    } else if let Some(id) = &args.id {
         let detail = engine.draft(&engine.find_draft(id).await?).await?;
         if args.json {
             out.json(&detail)?;
@@ -94,6 +114,21 @@ fn print(out: &mut Out, detail: &DraftDetail) -> io::Result<()> {
     diff(out, &detail.diff)?;
     title(out, "Log", &detail.log)?;
     out.block("  ", &detail.log)
+}
+
+fn print_difference(out: &mut Out, difference: &DraftDifference) -> io::Result<()> {
+    let DraftDifference { draft, against, same, .. } = difference;
+    out.parts(&[(Some(Ink::Bold), format!("{draft} ")), (None, difference.title())])?;
+    out.field("draft before", against.id.as_str())?;
+    out.field("outcome", &difference.outcome())?;
+    out.field("careful", &difference.caution().unwrap_or_default())?;
+    let same: Vec<&str> = same.iter().map(RepoPath::as_str).collect();
+    out.field("the same", &same.join(", "))?;
+    for file in &difference.files {
+        let remark = difference.remark(file).map_or_else(String::new, |remark| format!(", {remark}"));
+        out.field("differs", &format!("{} +{} -{}{remark}", file.path, file.added, file.removed))?;
+    }
+    diff(out, &difference.diff)
 }
 
 /// Never wrapped: the first column of each line means something.

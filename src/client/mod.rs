@@ -6,6 +6,7 @@ use crate::domain::draft::Draft;
 use crate::domain::id::{CommandId, DraftId, FeedbackId};
 use crate::domain::server::Server;
 use crate::engine::Engine;
+use crate::protocol::difference::DraftDifference;
 use crate::protocol::read::{
     Detail, DraftDetail, DryRun, Facets, Hello, Page, PageRequest, Row, SettingsView, Snapshot, Stats,
 };
@@ -45,6 +46,7 @@ forward! {
     feedback(id: &FeedbackId) -> Detail;
     drafts(of: Option<&FeedbackId>) -> Vec<Draft>;
     draft(id: &DraftId) -> DraftDetail;
+    draft_difference(id: &DraftId, against: Option<&DraftId>) -> DraftDifference;
     stats() -> Stats;
     facets() -> Facets;
     servers() -> Vec<Server>;

@@ -89,6 +89,23 @@ pub fn kept(
     if plan.is_empty() { Err(CantDrop::Nothing) } else { Ok(plan) }
 }
 
+/// A diff without the parts that were dropped: what was published of it.
+#[must_use]
+pub fn left(mut diff: Diff, dropped: &[Dropped]) -> Diff {
+    let dropped: BTreeSet<(&RepoPath, usize)> = dropped.iter().map(|d| (&d.path, d.hunk)).collect();
+    diff.files.retain_mut(|FileDiff { path, hunks, .. }| {
+        let stays = |part: usize| !dropped.contains(&(&*path, part));
+        // A file without hunks is one part.
+        if hunks.is_empty() {
+            return stays(0);
+        }
+        let mut parts = 0..;
+        hunks.retain(|_| parts.next().is_some_and(stays));
+        !hunks.is_empty()
+    });
+    diff
+}
+
 /// The text of a file of which some hunks are dropped and some are not.
 fn partly(
     file: &FileDiff,

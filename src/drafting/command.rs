@@ -35,7 +35,7 @@ impl<'a> Agent<'a> {
         saved: Option<SavedConversation>,
         kept: Option<&SavedChange>,
     ) -> Self {
-        let mut saved = saved.filter(|saved| saved.base == base).unwrap_or_else(|| SavedConversation::about(base));
+        let mut saved = SavedConversation::about(base, saved);
         // What it left in a worktree that is gone can't be gone on with; only what was stored can.
         saved.turns.truncate(kept.map_or(0, |change| change.turns));
         Self { tools, brief: brief.for_command(), reporter, stage: Stage::Model, saved }
@@ -120,6 +120,7 @@ impl<'a> Agent<'a> {
     async fn work(&self, worktree: &Worktree) -> Result<String, DraftError> {
         let last = self.saved.turns.last().and_then(|turn| turn.reply.as_ref());
         let text = last.map_or_else(|| self.brief.clone(), |reply| brief::for_command_again(&self.brief, &reply.text));
+        worktree.check_out().await?;
         // Beside the worktree and not in it, so that it can't become a part of the change; deleted when this returns.
         let file = brief_file(&self.tools.cache_dir, &text)?;
         let config = &self.tools.config.command;
@@ -179,7 +180,7 @@ fn collect(changed: &[Changed], worktree: &Worktree, protected: &Protected) -> R
             problems.push(Problem::new(path, reason));
             continue;
         }
-        match worktree.read(path) {
+        match worktree.read_changed(path) {
             Existing::Text(text) if text.len() > MAX_FILE_BYTES => {
                 let reason = format!("it has {} bytes, at most {MAX_FILE_BYTES} are allowed", text.len());
                 problems.push(Problem::new(path, reason));

@@ -100,8 +100,15 @@ pub struct SavedConversation {
 }
 
 impl SavedConversation {
-    pub(super) fn about(base: &str) -> Self {
-        Self { base: base.to_owned(), turns: Vec::new(), usage: Usage::default() }
+    /// What was said about this commit. What was said about another one means nothing any more, but it has been paid for.
+    pub(super) fn about(base: &str, saved: Option<Self>) -> Self {
+        match saved {
+            Some(saved) if saved.base == base => saved,
+            other => {
+                let usage = other.map(|saved| saved.usage).unwrap_or_default();
+                Self { base: base.to_owned(), turns: Vec::new(), usage }
+            }
+        }
     }
 }
 
@@ -183,7 +190,7 @@ pub enum Artifact {
     Base { commit: String },
     /// Files shown to the drafter, best first.
     Files(Vec<RankedFile>),
-    /// Replaces the one before: give it back as [`Saved::conversation`] after a crash.
+    /// Replaces the one before, with all that the run used so far: give it back as [`Saved::conversation`] after a crash.
     Conversation(SavedConversation),
     /// The checked change: give it back as [`Saved::change`] after a crash.
     Change(SavedChange),
@@ -193,8 +200,6 @@ pub enum Artifact {
     Verified(Verified),
     /// Unified diff of the change.
     Diff(String),
-    /// All that this run used so far, repair rounds included; the newest replaces the one before.
-    Usage(Usage),
     /// Lines to append to the run's log.
     Log(String),
 }
@@ -223,7 +228,7 @@ pub trait Reporter: Send + Sync {
     fn save(&self, artifact: Artifact) -> BoxFuture<'_, Result<(), Stop>>;
 
     /// Asks whether a model may be called. The answer may be a call for a shorter answer; what it could use is reserved
-    /// until [`Artifact::Usage`] says what it did use.
+    /// until the next [`Artifact::Conversation`] says what it did use.
     fn allow(&self, call: Call) -> BoxFuture<'_, Result<Call, Denied>>;
 
     /// How a stage is getting on; lossy and cheap. `tail` is the end of what streams in, untrusted.

@@ -61,7 +61,7 @@ pub(super) async fn serve(
     worktree: &Arc<Worktree>,
     budget: usize,
 ) -> Result<String, DraftError> {
-    let paths: Vec<RepoPath> = worktree.files().await?.into_iter().map(|file| file.path).collect();
+    let paths: Vec<RepoPath> = worktree.files().iter().map(|file| file.path.clone()).collect();
     let worktree = Arc::clone(worktree);
     let work = move || Repository { paths: &paths, read: &|path| worktree.read(path) }.serve(&requests, budget);
     let served = tokio::task::spawn_blocking(work).await;

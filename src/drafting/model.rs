@@ -51,8 +51,7 @@ impl<'a> Conversation<'a> {
         let model = Model::of(drafter, tools.http.clone(), &tools.config, &tools.secrets)?;
         let draft = &tools.config.draft;
         let question = brief.prompt(model.max_output_tokens(), draft.lookups);
-        let saved = saved.filter(|saved| saved.base == base);
-        let saved = saved.unwrap_or_else(|| SavedConversation::about(base));
+        let saved = SavedConversation::about(base, saved);
         let (rounds, round_tokens) = (draft.lookups, draft.context_tokens / ROUND_SHARE);
         Ok(Self { model, question, reporter, stage: Stage::Model, saved, rounds, round_tokens })
     }
@@ -145,10 +144,7 @@ impl<'a> Conversation<'a> {
         if let Some(Turn { answer, reply: None }) = self.saved.turns.last() {
             return Ok(answer.clone());
         }
-        let answer = self.turn().await?;
-        self.saved.turns.push(Turn { answer: answer.clone(), reply: None });
-        self.save().await?;
-        Ok(answer)
+        self.turn().await
     }
 
     async fn save(&self) -> Result<(), DraftError> {
@@ -182,9 +178,13 @@ impl<'a> Conversation<'a> {
         let answered = self.model.complete(&prompt, &mut on_text, &on_wait).await;
         // A refusal or a cut answer has been paid for as well.
         let used = answered.as_ref().map_or_else(ProviderError::usage, |c| Some(c.usage));
-        if let Some(used) = used {
-            self.saved.usage = self.saved.usage.plus(used);
-            self.reporter.save(Artifact::Usage(self.saved.usage)).await?;
+        self.saved.usage = self.saved.usage.plus(used.unwrap_or_default());
+        if let Ok(Completion { text, .. }) = &answered {
+            self.saved.turns.push(Turn { answer: text.clone(), reply: None });
+        }
+        if used.is_some() {
+            // The answer and what it cost, before anything else: what is paid for is never asked for again.
+            self.save().await?;
         }
         let Completion { text, usage, model, request_id } = answered?;
         let line = format!("{model} answered with {} tokens to {}", usage.output_tokens, usage.input_tokens);

@@ -76,6 +76,7 @@ async fn look(job: &Job, tools: &Tools, place: &Place, worktree: &Arc<Worktree>)
         files: context.ranked,
         weaker: context.weaker,
         closed: context.closed.iter().map(|c| ClosedFile { path: c.path.to_string(), why: c.why.to_owned() }).collect(),
+        unread: context.unread,
         unnameable: worktree.left_out(),
         total_files: context.total_files,
         context_tokens: tools.config.draft.context_tokens,
@@ -134,12 +135,12 @@ async fn checkout_for(
 
 /// Ranks the worktree's files on a blocking thread.
 async fn choose(job: &Job, tools: &Tools, place: &Place, worktree: &Arc<Worktree>) -> Result<Context, DraftError> {
-    let files = worktree.files().await?;
+    let files = worktree.files();
     if !files.iter().any(|f| REGULAR.contains(&f.mode)) {
         return Err(DraftError::EmptyRepository(place.name.clone()));
     }
     // Links and submodules as well: reading one says what it is.
-    let paths: Vec<RepoPath> = files.into_iter().map(|f| f.path).collect();
+    let paths: Vec<RepoPath> = files.iter().map(|f| f.path.clone()).collect();
     let worktree = Arc::clone(worktree);
     let (report, previous) = (job.report.clone(), job.previous.clone());
     let budget = tools.config.draft.context_tokens;
@@ -160,7 +161,7 @@ async fn remove(worktree: Arc<Worktree>) {
     }
 }
 
-/// A run whose repository is checked out.
+/// A run whose base commit is there.
 struct Run<'a> {
     job: &'a Job,
     tools: &'a Tools,
@@ -260,7 +261,7 @@ impl Run<'_> {
         said: Option<SavedConversation>,
         verified: Option<Verified>,
     ) -> Result<SavedChange, DraftError> {
-        let mut said = said.filter(|said| said.base == worktree.base_commit());
+        let mut said = Some(SavedConversation::about(worktree.base_commit(), said));
         let mut drafter = None;
         let mut change = match kept {
             Some(change) if !is_outdated(&change, said.as_ref()) => {
@@ -313,11 +314,11 @@ impl Run<'_> {
     /// Lets the command judge a change. A worktree that a program has been in is made anew before.
     async fn verify(&self, command: &str, change: &SavedChange, worktree: &Worktree) -> Result<Verified, DraftError> {
         if self.job.drafter == DrafterKind::Command {
-            worktree.reset().await?;
+            worktree.reset().await;
         }
         worktree.apply(&change.files).await?;
         let verified = verify::verify(command, change, self.tools, worktree, self.reporter).await?;
-        worktree.reset().await?;
+        worktree.reset().await;
         Ok(verified)
     }
 
@@ -367,8 +368,15 @@ impl Run<'_> {
         if let (DrafterKind::Command, Some(before)) = (self.job.drafter, &before) {
             worktree.apply(&before.files).await?;
         }
-        let Drafted { title, summary, files, addressed, usage, turns } =
-            drafter.change(worktree, self.protected).await?;
+        // In a large repository this takes as long as a model thinks. What goes wrong with it is told when it is needed.
+        let disk = async {
+            if self.job.repository.verify.is_some() {
+                let _told_later = worktree.check_out().await;
+            }
+            Ok(())
+        };
+        let (made, ()) = futures::future::try_join(drafter.change(worktree, self.protected), disk).await?;
+        let Drafted { title, summary, files, addressed, usage, turns } = made;
         let title = publish::title(&title, &self.job.report.feedback.report.what_i_needed);
         let at = Millis(jiff::Timestamp::now().as_millisecond());
         let (base, remarks) = (worktree.base_commit().to_owned(), self.earlier.heard.remarks(&addressed));
@@ -409,6 +417,9 @@ impl Run<'_> {
         }
         for closed in &context.closed {
             self.say(format!("{} is not shown: {}", closed.path, closed.why)).await?;
+        }
+        if context.unread > 0 {
+            self.say(format!("{} files were not looked at: {}", context.unread, context::TOO_MUCH)).await?;
         }
         if unnameable > 0 {
             let why = "git's own, or with line breaks, control characters, or not UTF-8";

@@ -395,21 +395,20 @@ impl Reporter for Recorder {
             let change = match artifact {
                 Artifact::Base { commit } => Change::SaveArtifact { draft, name: ArtifactName::Base, content: commit },
                 Artifact::Files(files) => as_json(draft, ArtifactName::Files, &files)?,
-                Artifact::Conversation(said) => as_json(draft, ArtifactName::Conversation, &said)?,
+                Artifact::Conversation(said) => {
+                    let (usage, content) = (said.usage, json(&said)?);
+                    let cost = drafting::price_of(&self.config, &self.model).map(|price| drafting::cost(usage, price));
+                    Change::SaveConversation { draft, content, usage, cost }
+                }
                 Artifact::Proposal(proposal) => as_json(draft, ArtifactName::Proposal, &proposal)?,
                 Artifact::Change(change) => as_json(draft, ArtifactName::Change, &change)?,
                 Artifact::Verified(verified) => {
-                    self.store(as_json(draft.clone(), ArtifactName::Verified, &verified)?).await?;
-                    Change::SetVerdict { draft, verdict: verified.verdict }
+                    Change::SaveVerified { draft, content: json(&verified)?, verdict: verified.verdict }
                 }
                 Artifact::Diff(diff) => Change::SaveArtifact { draft, name: ArtifactName::Diff, content: diff },
-                Artifact::Usage(usage) => {
-                    let cost = drafting::price_of(&self.config, &self.model).map(|price| drafting::cost(usage, price));
-                    Change::SetUsage { draft, usage, cost }
-                }
                 Artifact::Log(text) => Change::AppendLog { draft, text },
             };
-            let settles = matches!(change, Change::SetUsage { .. });
+            let settles = matches!(change, Change::SaveConversation { .. });
             let stored = self.store(change).await;
             if settles {
                 self.inner.ledger.settle(&self.draft);
@@ -429,11 +428,12 @@ impl Reporter for Recorder {
 }
 
 fn as_json(draft: DraftId, name: ArtifactName, value: &impl Serialize) -> Result<Change, Stop> {
-    match serde_json::to_string(value) {
-        Ok(content) => Ok(Change::SaveArtifact { draft, name, content }),
-        Err(e) => {
-            tracing::error!(error = %e, "an artifact has no JSON");
-            Err(Stop)
-        }
-    }
+    Ok(Change::SaveArtifact { draft, name, content: json(value)? })
+}
+
+fn json(value: &impl Serialize) -> Result<String, Stop> {
+    serde_json::to_string(value).map_err(|e| {
+        tracing::error!(error = %e, "an artifact has no JSON");
+        Stop
+    })
 }

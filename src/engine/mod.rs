@@ -8,6 +8,7 @@ pub mod answers;
 mod check;
 mod clock;
 mod configuration;
+mod difference;
 mod feed;
 mod history;
 mod jobs;

@@ -177,6 +177,7 @@ mod tests {
             log: String::new(),
             proposal: None,
             choices: Choices::default(),
+            earlier: None,
         }
     }
 

@@ -4,6 +4,7 @@
 //! reads ([`read`]). The same types travel by function call and as JSON.
 
 mod command;
+pub mod difference;
 mod event;
 pub mod read;
 pub mod settings;

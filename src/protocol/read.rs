@@ -4,9 +4,10 @@ use super::event::Seq;
 use crate::domain::draft::{Draft, StageRecord};
 use crate::domain::feedback::{Feedback, GapType, Resolution};
 use crate::domain::filter::{Facts, Filter};
-use crate::domain::id::FeedbackId;
+use crate::domain::id::{DraftId, FeedbackId};
 use crate::domain::note::Note;
 use crate::domain::review::{Choices, Proposal};
+use crate::domain::text::clipped;
 use crate::domain::time::Millis;
 use serde::{Deserialize, Serialize};
 
@@ -75,7 +76,6 @@ pub const ROW_TEXT: usize = 240;
 
 impl Row {
     pub fn of(f: &Feedback) -> Self {
-        use crate::domain::text::clipped;
         Self {
             id: f.id.clone(),
             n: f.n,
@@ -201,6 +201,16 @@ pub struct DraftDetail {
     /// What was decided about it.
     #[serde(default)]
     pub choices: Choices,
+    /// The newest earlier draft of the same report that has a diff: what this one is compared with.
+    #[serde(default)]
+    pub earlier: Option<EarlierDraft>,
+}
+
+/// Which of the drafts of a report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EarlierDraft {
+    pub id: DraftId,
+    pub number: i64,
 }
 
 /// A file chosen for the context, and why.
@@ -238,6 +248,8 @@ pub struct DryRun {
     pub weaker: usize,
     /// Files whose names match and that are never shown.
     pub closed: Vec<ClosedFile>,
+    /// Files that were not looked at, because the repository has too much text.
+    pub unread: usize,
     /// Tracked names that nothing can be done with: git's own, or with line breaks, other control characters, or not UTF-8.
     pub unnameable: usize,
     /// Tracked files.

@@ -9,6 +9,7 @@
 
 mod artifacts;
 mod counts;
+mod difference;
 mod error;
 mod index;
 mod log;
@@ -25,6 +26,7 @@ mod write;
 mod writer;
 
 pub use artifacts::ArtifactName;
+pub use difference::Compared;
 pub use error::{Fault, StoreError};
 pub use log::Tail;
 pub use open::make_directory;

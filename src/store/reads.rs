@@ -2,6 +2,7 @@
 
 use super::artifacts::ArtifactName;
 use super::counts::{self, Kind};
+use super::difference;
 use super::error::{Fault, StoreError};
 use super::index;
 use super::log::{self, Tail};
@@ -296,11 +297,15 @@ pub(super) fn draft_by_number(conn: &Connection, n: i64) -> Result<Option<Draft>
     Ok(conn.prepare_cached(&sql)?.query_row([n], rows::draft).optional()?)
 }
 
+/// The row number of a run.
+pub(super) fn number_of(conn: &Connection, id: &DraftId) -> Result<i64, StoreError> {
+    let n = conn.query_row("SELECT n FROM drafts WHERE id = ?1", [id.as_str()], |r| r.get(0)).optional()?;
+    n.ok_or_else(|| StoreError::NotFound { what: "draft", id: id.to_string() })
+}
+
 fn draft_detail(conn: &Connection, id: &DraftId) -> Result<DraftDetail, StoreError> {
-    let n: Option<i64> =
-        conn.query_row("SELECT n FROM drafts WHERE id = ?1", [id.as_str()], |r| r.get(0)).optional()?;
+    let n = number_of(conn, id)?;
     let missing = || StoreError::NotFound { what: "draft", id: id.to_string() };
-    let n = n.ok_or_else(missing)?;
     let draft = draft_by_number(conn, n)?.ok_or_else(missing)?;
     let files: Option<Vec<RankedFile>> =
         artifact(conn, n, ArtifactName::Files)?.map(|json| from_json(&json)).transpose()?;
@@ -313,10 +318,11 @@ fn draft_detail(conn: &Connection, id: &DraftId) -> Result<DraftDetail, StoreErr
         files: files.unwrap_or_default(),
         diff: artifact(conn, n, ArtifactName::Diff)?.unwrap_or_default(),
         log: artifact(conn, n, ArtifactName::Log)?.unwrap_or_default(),
+        earlier: difference::earlier(conn, n)?,
     })
 }
 
-fn from_json<T: DeserializeOwned>(json: &str) -> Result<T, StoreError> {
+pub(super) fn from_json<T: DeserializeOwned>(json: &str) -> Result<T, StoreError> {
     serde_json::from_str(json).map_err(|e| StoreError::Stored(e.to_string()))
 }
 
@@ -338,7 +344,7 @@ fn stages(conn: &Connection, n: i64) -> Result<Vec<StageRecord>, StoreError> {
     Ok(found)
 }
 
-fn artifact(conn: &Connection, n: i64, name: ArtifactName) -> Result<Option<String>, StoreError> {
+pub(super) fn artifact(conn: &Connection, n: i64, name: ArtifactName) -> Result<Option<String>, StoreError> {
     let mut select = conn.prepare_cached("SELECT content FROM draft_artifacts WHERE draft_n = ?1 AND name = ?2")?;
     Ok(select.query_row(params![n, name.as_str()], |r| r.get(0)).optional()?)
 }

@@ -47,6 +47,8 @@ word_enum! {
         Cancel = "cancel",
         /// The other side of the run: its stages and log, its change.
         TurnOver = "turn_over",
+        /// What the change does otherwise than the draft before, or all of it.
+        Compare = "compare",
         NextHunk = "next_hunk",
         PreviousHunk = "previous_hunk",
         NextFile = "next_file",

@@ -1,7 +1,7 @@
 //! Carries out what `update` asked for: calls the engine, writes unsaved notes, starts the browser. Nothing here is waited for by the
 //! screen; every answer comes back as a message. What needs the terminal itself is done by [`super::run`].
 
-use super::bench::{Change, Run};
+use super::bench::{Change, Comparison, Run};
 use super::message::{Answer, Effect, Msg};
 use super::mirror::Side;
 use super::settings::Hidden;
@@ -52,7 +52,14 @@ impl Effects {
             }
             Effect::ReadDraft(id) => {
                 let changes = Arc::clone(&self.changes);
-                self.ask(|engine| async move { Answer::Draft { result: changes.run(&engine, &id).await, id } });
+                self.ask(|engine| async move {
+                    Answer::Draft { result: changes.run(&engine, &id).await.map(Box::new), id }
+                });
+            }
+            Effect::ReadDifference { asked, draft, against } => {
+                self.ask(|engine| async move {
+                    Answer::Difference { asked, result: compare(&engine, &draft, &against).await }
+                });
             }
             Effect::ReadStats => self.ask(|engine| async move { Answer::Stats(engine.stats().await) }),
             Effect::ReadFacets => self.ask(|engine| async move { Answer::Facets(engine.facets().await) }),
@@ -165,6 +172,12 @@ impl Changes {
         *last = Some((key, Arc::clone(&run.change)));
         run
     }
+}
+
+async fn compare(engine: &EngineHandle, draft: &DraftId, against: &DraftId) -> Result<Comparison, Refusal> {
+    let told = engine.draft_difference(draft, Some(against)).await?;
+    let read = tokio::task::spawn_blocking(move || Comparison::of(told)).await;
+    read.map_err(|e| Refusal::new(RefusalKind::Storage, format!("the difference could not be read: {e}")))
 }
 
 /// Starts a browser where there is one to be seen.

@@ -1,7 +1,7 @@
 //! What comes into the screen ([`Msg`]) and what goes out of it ([`Effect`]), as plain data: `update` maps the one to the other and does
 //! nothing else, so whole sessions can be tested without a terminal, a clock or an engine.
 
-use super::bench::Run;
+use super::bench::{Comparison, Run};
 use super::mirror::Side;
 use super::settings::Hidden;
 use super::theme::Shade;
@@ -50,7 +50,12 @@ pub enum Answer {
     },
     Draft {
         id: DraftId,
-        result: Result<Run, Refusal>,
+        result: Result<Box<Run>, Refusal>,
+    },
+    /// `asked` is that of the request.
+    Difference {
+        asked: u64,
+        result: Result<Comparison, Refusal>,
     },
     Stats(Result<Stats, Refusal>),
     Facets(Result<Facets, Refusal>),
@@ -112,6 +117,12 @@ pub enum Effect {
     },
     ReadFeedback(FeedbackId),
     ReadDraft(DraftId),
+    /// What a run's change does otherwise than that of an earlier one.
+    ReadDifference {
+        asked: u64,
+        draft: DraftId,
+        against: DraftId,
+    },
     ReadStats,
     ReadFacets,
     ReadServers,

@@ -1,7 +1,7 @@
 //! The whole state of the screen. Changed by [`super::update`] only; drawn from by [`super::screen`] only.
 
 use super::action::Context;
-use super::bench::{Bench, Page, Run};
+use super::bench::{Bench, Change, Comparison, Page, Run};
 use super::keymap::Keymap;
 use super::mirror::Mirror;
 use super::screen::layout::{self, Layout};
@@ -483,6 +483,26 @@ impl Model {
     /// Whether the selected run is open at its change.
     pub fn on_bench(&self) -> bool {
         self.view == View::Drafts && self.drafts.focus == DraftsFocus::Run && self.drafts.bench.page == Page::Change
+    }
+
+    /// Whether what is open is the difference from the draft before.
+    pub fn compares(&self) -> bool {
+        self.on_bench() && self.drafts.bench.comparing
+    }
+
+    /// The difference of the selected run, or why there is none, once it is read.
+    pub fn compared(&self) -> Option<Result<&Comparison, &str>> {
+        let run = self.run()?;
+        let compared = self.drafts.bench.compared.as_ref().filter(|c| c.draft == run.detail.draft.id)?;
+        Some(compared.result.as_ref()?.as_ref().map_err(String::as_str))
+    }
+
+    /// What is open, file by file: the change of the selected run, or the difference. Nothing before it is read.
+    pub fn sheet(&self) -> Option<&Arc<Change>> {
+        if self.drafts.bench.comparing {
+            return Some(&self.compared()?.ok()?.change);
+        }
+        Some(&self.run()?.change)
     }
 
     /// Whether the selected run waits for its review.

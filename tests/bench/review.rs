@@ -79,6 +79,7 @@ fn run() -> Run {
         log: String::new(),
         proposal: Some(proposal),
         choices: Choices::default(),
+        earlier: None,
     })
 }
 
@@ -136,7 +137,7 @@ impl Bench {
                 let snapshot = Snapshot { seq: Seq(0), page, drafts, stats: Stats::default() };
                 vec![Msg::Answer(Answer::Snapshot { generation, filter: request.filter, result: Ok(snapshot) })]
             }
-            Effect::ReadDraft(id) => vec![Msg::Answer(Answer::Draft { id, result: Ok(self.run.clone()) })],
+            Effect::ReadDraft(id) => vec![Msg::Answer(Answer::Draft { id, result: Ok(Box::new(self.run.clone())) })],
             Effect::Submit { id, command: Command::EditReview { choices, .. } } => {
                 self.seq += 1;
                 self.run.detail.choices = *choices;

@@ -4,6 +4,7 @@
 
 use super::scene::Scene;
 use super::{NOON, me};
+use patchwork::domain::diff::{Diff, Difference, Footing};
 use patchwork::domain::draft::{Draft, DraftState, DrafterKind, Published, Stage, StageRecord, TargetKind, Usage};
 use patchwork::domain::feedback::{Feedback, NewFeedback};
 use patchwork::domain::filter::{Filter, Sort};
@@ -12,12 +13,13 @@ use patchwork::domain::note::Note;
 use patchwork::domain::review::Choices;
 use patchwork::domain::server::Server;
 use patchwork::domain::time::{MINUTE, Millis};
+use patchwork::protocol::difference::{DraftDifference, Side};
 use patchwork::protocol::read::{
-    Count, Detail, DraftDetail, Facets, Page, PageRequest, Position, RankedFile, Row, Snapshot, Stats,
+    Count, Detail, DraftDetail, EarlierDraft, Facets, Page, PageRequest, Position, RankedFile, Row, Snapshot, Stats,
 };
 use patchwork::protocol::settings::{Finding, Setting, Sheet};
 use patchwork::protocol::{Command, Event, EventKind, Made, Progress, Receipt, Refusal, RefusalKind, Seq, Signal};
-use patchwork::tui::bench::Run;
+use patchwork::tui::bench::{Comparison, Run};
 use patchwork::tui::message::{Answer, Effect, Msg};
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -38,6 +40,8 @@ pub struct Desk {
     log: Vec<Event>,
     /// The command whose events are being written.
     sender: Option<CommandId>,
+    /// What drafts are said to be made from when they are compared.
+    pub footing: Option<Footing>,
     /// What every command is answered with, instead of being done.
     pub refuses: Option<Refusal>,
     /// What has to be done outside: links, clipboards, editors, files, quitting.
@@ -104,6 +108,7 @@ impl Desk {
             log: String::new(),
             proposal: None,
             choices: Choices::default(),
+            earlier: None,
         });
         if let DraftState::Published { published } = state {
             let feedback = &mut self.detail_mut(report).unwrap().feedback;
@@ -122,6 +127,26 @@ impl Desk {
 
     pub fn run_mut(&mut self, id: &DraftId) -> &mut DraftDetail {
         self.runs.iter_mut().find(|run| run.draft.id == *id).unwrap()
+    }
+
+    /// A run as the engine gives it: with the one that it is compared with.
+    pub fn run_as_read(&self, id: &DraftId) -> DraftDetail {
+        let mut run = self.runs.iter().find(|run| run.draft.id == *id).unwrap().clone();
+        let of = |other: &&DraftDetail| other.draft.feedback_id == run.draft.feedback_id && !other.diff.is_empty();
+        let earlier = self.runs.iter().rev().filter(of).find(|other| other.draft.number < run.draft.number);
+        run.earlier = earlier.map(side).map(|side| side.draft);
+        run
+    }
+
+    fn difference(&self, id: &DraftId, against: &DraftId) -> Result<DraftDifference, Refusal> {
+        if let Some(refusal) = self.refuses.clone() {
+            return Err(refusal);
+        }
+        let (earlier, later) = (self.run_as_read(against), self.run_as_read(id));
+        let read = |run: &DraftDetail| Diff::parse(&run.diff).unwrap();
+        let footing = self.footing.unwrap_or(Footing::SameBase);
+        let found = Difference::between(&read(&earlier), &read(&later), footing);
+        Ok(DraftDifference::of(side(&earlier), side(&later), footing, found))
     }
 
     fn event(&mut self, kind: EventKind, text: &str, feedback: Option<&FeedbackId>, draft: Option<&DraftId>) -> Msg {
@@ -166,7 +191,10 @@ impl Desk {
                 let result = self.detail(&id).cloned().ok_or_else(|| Refusal::not_found("report", id.as_str()));
                 Answer::Feedback { id, result }
             }
-            Effect::ReadDraft(id) => Answer::Draft { result: Ok(Run::of(self.run_mut(&id).clone())), id },
+            Effect::ReadDraft(id) => Answer::Draft { result: Ok(Box::new(Run::of(self.run_as_read(&id)))), id },
+            Effect::ReadDifference { asked, draft, against } => {
+                Answer::Difference { asked, result: self.difference(&draft, &against).map(Comparison::of) }
+            }
             Effect::ReadStats => Answer::Stats(Ok(self.stats())),
             Effect::ReadServers => Answer::Servers(Ok(self.servers.clone())),
             Effect::ReadSettings => Answer::Settings(Ok(self.sheet.clone())),
@@ -316,6 +344,11 @@ impl Desk {
         let server = names.into_iter().map(|name| Count { value: name.to_owned(), count: 1 }).collect();
         Facets { server, ..Facets::default() }
     }
+}
+
+fn side(run: &DraftDetail) -> Side {
+    let draft = EarlierDraft { id: run.draft.id.clone(), number: run.draft.number };
+    Side { draft, base: format!("{:07}c0ffee", run.draft.number) }
 }
 
 fn newest_first(filter: &Filter) -> bool {

@@ -9,7 +9,7 @@ use patchwork::client::EngineHandle;
 use patchwork::config::{SecretsPatch, secret_name};
 use patchwork::domain::id::FeedbackId;
 use patchwork::protocol::{Actor, Door, Signal};
-use patchwork::tui::bench::Run;
+use patchwork::tui::bench::{Comparison, Run};
 use patchwork::tui::message::{Answer, Effect, Msg};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -84,7 +84,11 @@ impl Session {
                 Answer::Page { generation, filter, side, result: engine.page(request).await }
             }
             Effect::ReadFeedback(id) => Answer::Feedback { result: engine.feedback(&id).await, id },
-            Effect::ReadDraft(id) => Answer::Draft { result: engine.draft(&id).await.map(Run::of), id },
+            Effect::ReadDifference { asked, draft, against } => {
+                let result = engine.draft_difference(&draft, Some(&against)).await.map(Comparison::of);
+                Answer::Difference { asked, result }
+            }
+            Effect::ReadDraft(id) => Answer::Draft { result: engine.draft(&id).await.map(Run::of).map(Box::new), id },
             Effect::ReadStats => Answer::Stats(engine.stats().await),
             Effect::ReadServers => Answer::Servers(engine.servers().await),
             Effect::ReadSettings => Answer::Settings(engine.sheet().await),

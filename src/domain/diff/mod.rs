@@ -6,10 +6,14 @@
 //! A reviewer drops *parts* ([`super::review::Dropped`]). A part is a hunk; a file without hunks (renamed, made executable, made
 //! empty, or not text) is one part. A file of which every part is dropped stays as it was: it is not made, not deleted, not renamed.
 
+mod difference;
 mod parse;
+mod stretch;
+mod write;
 
 use super::change::RepoPath;
 
+pub use difference::{Difference, Differs, Footing, How};
 pub use parse::Malformed;
 
 /// The files of a diff, in its order.
@@ -26,6 +30,8 @@ pub struct FileDiff {
     pub what: What,
     /// git's modes before and after, where they differ.
     pub modes: Option<(u32, u32)>,
+    /// git's short names of the content before and after, where the diff has them: what it made of nothing is zeros.
+    pub blobs: Option<(String, String)>,
     /// Not text: the change is not shown, and there are no hunks.
     pub binary: bool,
     pub hunks: Vec<Hunk>,
@@ -115,6 +121,23 @@ impl Diff {
 impl FileDiff {
     pub fn counts(&self) -> Counts {
         self.hunks.iter().fold(Counts::default(), |sum, hunk| sum.plus(hunk.counts()))
+    }
+
+    /// Where it was; `None` for a new file.
+    pub fn before(&self) -> Option<&RepoPath> {
+        match &self.what {
+            What::Created { .. } => None,
+            What::Deleted | What::Edited => Some(&self.path),
+            What::Renamed { from } => Some(from),
+        }
+    }
+
+    /// Where it is now; `None` for a deleted one.
+    pub fn after(&self) -> Option<&RepoPath> {
+        match &self.what {
+            What::Deleted => None,
+            What::Created { .. } | What::Edited | What::Renamed { .. } => Some(&self.path),
+        }
     }
 
     /// How many parts can be dropped, counted from 0: the hunks, or one for the file as a whole.

@@ -55,6 +55,7 @@ struct Header {
     deleted: bool,
     from: Option<RepoPath>,
     to: Option<RepoPath>,
+    blobs: Option<(String, String)>,
     binary: bool,
 }
 
@@ -95,7 +96,8 @@ impl<'a> Reader<'a> {
             (None, false, Some(from)) => What::Renamed { from },
             _ => return Err(self.malformed("its header contradicts itself")),
         };
-        Ok(FileDiff { path, what, modes: header.old_mode.zip(header.new_mode), binary: header.binary, hunks })
+        let modes = header.old_mode.zip(header.new_mode);
+        Ok(FileDiff { path, what, modes, blobs: header.blobs, binary: header.binary, hunks })
     }
 
     fn read_header(&self, header: &mut Header, line: &str) -> Result<(), Malformed> {
@@ -117,7 +119,10 @@ impl<'a> Reader<'a> {
             header.to = path(rest)?;
         } else if line.starts_with("Binary files ") {
             header.binary = true;
-        } else if !["index ", "similarity index ", "dissimilarity index ", "--- ", "+++ "]
+        } else if let Some(rest) = line.strip_prefix("index ") {
+            let blobs = rest.split(' ').next().unwrap_or(rest);
+            header.blobs = blobs.split_once("..").map(|(before, after)| (before.to_owned(), after.to_owned()));
+        } else if !["similarity index ", "dissimilarity index ", "--- ", "+++ "]
             .iter()
             .any(|known| line.starts_with(known))
         {

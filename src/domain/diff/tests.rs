@@ -10,7 +10,7 @@ fn lines_of(text: &str) -> Vec<&str> {
 }
 
 /// What git writes for a file that has changed, made by another program than git.
-fn written(old: &str, new: &str) -> String {
+pub(super) fn written(old: &str, new: &str) -> String {
     let (old, new) = (lines_of(old), lines_of(new));
     let diff = TextDiff::configure().diff_slices(&old, &new);
     let mut text = "diff --git a/x b/x\nindex 1..2 100644\n--- a/x\n+++ b/x\n".to_owned();
@@ -29,7 +29,7 @@ fn written(old: &str, new: &str) -> String {
     text
 }
 
-fn only(text: &str) -> FileDiff {
+pub(super) fn only(text: &str) -> FileDiff {
     let diff = Diff::parse(text).unwrap_or_else(|e| panic!("{e}:\n{text}"));
     assert_eq!(diff.files.len(), 1, "{text}");
     diff.files.into_iter().next().unwrap()
@@ -80,30 +80,40 @@ const LINES: &[&str] = &[
 ];
 
 /// Lines that look like a diff's own, that end in a carriage return, and that repeat.
-fn text() -> impl Strategy<Value = String> {
+pub(super) fn text() -> impl Strategy<Value = String> {
     (prop::collection::vec(prop::sample::select(LINES), 0..30), any::<bool>()).prop_map(|(lines, ends)| {
         let text = lines.join("\n");
         if ends && !text.is_empty() { text + "\n" } else { text }
     })
 }
 
+/// What an author does to a text: little.
+pub(super) type Edits = (Vec<(usize, u8, String)>, bool);
+
+pub(super) fn edits() -> impl Strategy<Value = Edits> {
+    (prop::collection::vec((0_usize..30, 0_u8..3, "[a-c+ -]{0,3}"), 0..5), any::<bool>())
+}
+
+pub(super) fn edit(old: &str, (edits, ends): &Edits) -> String {
+    let mut lines: Vec<&str> = old.lines().collect();
+    for (at, how, line) in edits {
+        match how {
+            0 => lines.insert((*at).min(lines.len()), line),
+            1 if *at < lines.len() => drop(lines.remove(*at)),
+            _ if *at < lines.len() => lines[*at] = line,
+            _ => {}
+        }
+    }
+    let new = lines.join("\n");
+    if *ends && !new.is_empty() { new + "\n" } else { new }
+}
+
 /// A text and what an author made of it: mostly the same.
 fn edited() -> impl Strategy<Value = (String, String)> {
-    (text(), prop::collection::vec((0_usize..30, 0_u8..3, "[a-c+ -]{0,3}"), 0..5), any::<bool>()).prop_map(
-        |(old, edits, ends)| {
-            let mut lines: Vec<String> = old.lines().map(str::to_owned).collect();
-            for (at, how, line) in edits {
-                match how {
-                    0 => lines.insert(at.min(lines.len()), line),
-                    1 if at < lines.len() => drop(lines.remove(at)),
-                    _ if at < lines.len() => lines[at] = line,
-                    _ => {}
-                }
-            }
-            let new = lines.join("\n");
-            (old, if ends && !new.is_empty() { new + "\n" } else { new })
-        },
-    )
+    (text(), edits()).prop_map(|(old, edits)| {
+        let new = edit(&old, &edits);
+        (old, new)
+    })
 }
 
 proptest! {

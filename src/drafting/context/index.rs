@@ -305,4 +305,44 @@ mod tests {
         let test = "@mcp.tool()\ndef search_costs():";
         assert_eq!(tool_use(Kind::Test, test, 16, 12), ToolUse::Mentions);
     }
+
+    fn query() -> Query {
+        let report = super::super::tests::gap();
+        Query::new(&report, None)
+    }
+
+    fn path(text: &str) -> RepoPath {
+        RepoPath::parse(text).unwrap()
+    }
+
+    #[test]
+    fn of_data_the_beginning_counts_and_of_sources_everything() {
+        let text = format!("{}\nsearch_costs\n", "0 1\n".repeat(BEGINNING / 4));
+        let read = |_: &RepoPath| Existing::Text(text.clone());
+        let paths = ["costs.json", "dist/costs.py", "vendor/x/costs.py", "src/costs.py", "docs/costs.md"].map(path);
+        let found = index(&paths, &read, &query(), MAX_TEXT);
+        let sees = |found: &Found| !found.text().unwrap().hits.is_empty();
+        assert_eq!(found.iter().map(sees).collect::<Vec<_>>(), [false, false, false, true, true]);
+    }
+
+    #[test]
+    fn what_people_write_is_looked_at_first_and_the_limit_is_the_same_each_time() {
+        let paths: Vec<RepoPath> =
+            (0..40).flat_map(|n| [path(&format!("a/{n:02}.json")), path(&format!("z/{n:02}.py"))]).collect();
+        let read = |_: &RepoPath| Existing::Text("x".repeat(100));
+        for (limit, sources, data) in [(100_000, 40, 40), (4_950, 40, 10), (4_000, 40, 0), (1_001, 11, 0), (0, 0, 0)] {
+            for _ in 0..20 {
+                let found = index(&paths, &read, &query(), limit);
+                let looked_at = |ending: &str| {
+                    let those = paths.iter().zip(&found).filter(|(path, _)| path.as_str().ends_with(ending));
+                    those.map(|(_, found)| found.text().is_some()).collect::<Vec<_>>()
+                };
+                for (ending, expected) in [("py", sources), ("json", data)] {
+                    let looked_at = looked_at(ending);
+                    assert!(looked_at.iter().take(expected).all(|yes| *yes), "{limit} {ending}: {looked_at:?}");
+                    assert!(looked_at.iter().skip(expected).all(|yes| !yes), "{limit} {ending}: {looked_at:?}");
+                }
+            }
+        }
+    }
 }

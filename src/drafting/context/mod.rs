@@ -33,6 +33,9 @@ use crate::domain::change::{Existing, RepoPath};
 use crate::protocol::read::{Detail, RankedFile};
 use std::collections::HashMap;
 
+/// Why a file was not looked at.
+pub(super) const TOO_MUCH: &str = "there is more text in the repository than is looked at";
+
 /// Most files named in a ranking; the tail of a large repository interests nobody.
 const MAX_RANKED: usize = 60;
 /// Most files named that are never shown; the tree has them all.

@@ -96,8 +96,7 @@ pub(super) fn score(paths: &[RepoPath], found: &[Found], query: &Query) -> Score
             }
             Found::Unread => {
                 corpus.path(&paths[at], query, &mut one);
-                let why = "there is more text in the repository than is looked at";
-                closed.extend((one.score > 0.0).then_some(Closed { at, score: one.score, why }));
+                closed.extend((one.score > 0.0).then_some(Closed { at, score: one.score, why: super::TOO_MUCH }));
             }
             Found::Noise => {}
         }

@@ -13,7 +13,10 @@ use std::path::Path;
 
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
-const TOO_LARGE: &str = "it is larger than 1 MiB";
+pub(super) const TOO_LARGE: &str = "it is larger than 1 MiB";
+pub(super) const A_DIRECTORY: &str = "it is a directory";
+pub(super) const BEHIND_A_FILE: &str = "a part of its path is a file or a symbolic link";
+pub(super) const UNREADABLE: &str = "it can't be read";
 /// How every Git LFS pointer begins.
 const LFS_POINTER: &str = "version https://git-lfs.github.com/spec/";
 
@@ -23,8 +26,8 @@ pub(super) fn read(root: &Path, path: &RepoPath) -> Existing {
         Ok(existing) => existing,
         Err(Errno::NOENT) => Existing::Missing,
         Err(Errno::LOOP) => Existing::Opaque("it is a symbolic link"),
-        Err(Errno::NOTDIR) => Existing::Opaque("a part of its path is a file or a symbolic link"),
-        Err(_) => Existing::Opaque("it can't be read"),
+        Err(Errno::NOTDIR) => Existing::Opaque(BEHIND_A_FILE),
+        Err(_) => Existing::Opaque(UNREADABLE),
     }
 }
 
@@ -36,7 +39,7 @@ fn try_read(root: &Path, path: &RepoPath) -> Result<Existing, Errno> {
     let stat = fstat(&file)?;
     match FileType::from_raw_mode(stat.st_mode) {
         FileType::RegularFile => {}
-        FileType::Directory => return Ok(Existing::Opaque("it is a directory")),
+        FileType::Directory => return Ok(Existing::Opaque(A_DIRECTORY)),
         FileType::Symlink
         | FileType::Fifo
         | FileType::Socket
@@ -51,17 +54,22 @@ fn try_read(root: &Path, path: &RepoPath) -> Result<Existing, Errno> {
     let mut bytes = Vec::new();
     let read = File::from(file).take(MAX_FILE_BYTES as u64 + 1).read_to_end(&mut bytes);
     if read.is_err() {
-        return Ok(Existing::Opaque("it can't be read"));
+        return Ok(Existing::Opaque(UNREADABLE));
     }
+    Ok(judged(bytes))
+}
+
+/// What a regular file with these bytes is.
+pub(super) fn judged(bytes: Vec<u8>) -> Existing {
     if bytes.len() > MAX_FILE_BYTES {
-        return Ok(Existing::Opaque(TOO_LARGE));
+        return Existing::Opaque(TOO_LARGE);
     }
-    Ok(match String::from_utf8(bytes) {
+    match String::from_utf8(bytes) {
         Ok(text) if text.contains('\0') => Existing::Opaque("it is not text"),
         Ok(text) if text.starts_with(LFS_POINTER) => Existing::Opaque("it is a Git LFS pointer"),
         Ok(text) => Existing::Text(text),
         Err(_) => Existing::Opaque("it is not UTF-8 text"),
-    })
+    }
 }
 
 /// Puts a file there, in one step; directories on the way are made.

@@ -3,12 +3,12 @@
 //! A mirror is locked while it is fetched into, by a file lock that also holds between processes. A run that was killed while it
 //! fetched leaves git's own lock files behind; whoever holds our lock may remove them.
 
-use super::command::{Git, pieces};
+use super::Remote;
+use super::command::Git;
 use super::remote::{Address, short_hash};
 use super::removal::remove_tree;
+use super::snapshot::Snapshot;
 use super::worktree::Worktree;
-use super::{Remote, TrackedFile};
-use crate::domain::change::RepoPath;
 use crate::providers::{ProviderError, redact};
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{DirBuilder, File};
@@ -83,8 +83,8 @@ impl GitCache {
         Ok(mirror)
     }
 
-    /// Fetches a branch (`None`: the default one) and checks it out in a directory named after `work_id`; what an earlier run left
-    /// under that name is removed.
+    /// Fetches a branch (`None`: the default one) for a run named `work_id`; what an earlier run left under that name is removed.
+    /// Its files are on disk when the run first needs them there.
     ///
     /// # Errors
     /// Says in words when the repository is empty, the branch is missing, the token is refused or the server can't be reached.
@@ -114,8 +114,7 @@ impl GitCache {
         let address = Address::find(remote).await?;
         let base = find_base(&address, branch).await?;
         let mirror = self.dir.join("mirrors").join(address.key());
-        let root = self.dir.join("worktrees").join(work_id);
-        for dir in [mirror.parent(), root.parent()].into_iter().flatten() {
+        if let Some(dir) = mirror.parent() {
             private_dir(dir)?;
         }
         let _lock = lock(&mirror).await?;
@@ -125,11 +124,13 @@ impl GitCache {
             Some(wanted) if holds(&mirror, wanted).await? => wanted.to_owned(),
             Some(_) | None => newest,
         };
-        // Made first, so that what a cancelled checkout has written is removed as well.
-        let mut tree = Worktree::new(root, mirror.clone(), address, base.branch, commit, self.trees.token());
-        tree.set_git_dir(add_worktree(&mirror, tree.root(), tree.base_commit()).await?);
-        let (files, left_out) = list(&tree).await?;
-        tree.set_files(files, left_out);
+        let snapshot = Snapshot::of(&mirror, &commit).await?;
+        let dir = self.dir.join("worktrees").join(work_id);
+        remove(&dir).await?;
+        private_dir(&dir)?;
+        let tree = Worktree::new(dir, mirror, address, (base.branch, commit), snapshot, self.trees.token());
+        // A tree that git would refuse to write, because it has a `.git` in it, is refused before anybody works on it.
+        tree.index().await?;
         Ok(tree)
     }
 }
@@ -248,10 +249,16 @@ fn remove_stale_locks(mirror: &Path) {
     }
 }
 
-/// Brings the branch's newest commit here.
+/// Brings the branch's newest commit here; when it is here already, the server is left alone.
 async fn fetch(mirror: &Path, address: &Address, base: &Base) -> Result<String, ProviderError> {
     // Not under the branch's own name: `a` and `a/b` can't both be refs, and a remote may change from one to the other.
     let kept = format!("refs/patchwork/{}", short_hash(base.source.as_bytes()));
+    let there =
+        Git::bare(mirror, "rev-parse").args(["--verify", "--quiet", &format!("{kept}^{{commit}}")]).output().await?;
+    // A ref is written when everything that it stands for has arrived.
+    if there.success && String::from_utf8_lossy(&there.stdout).trim() == base.commit {
+        return Ok(base.commit.clone());
+    }
     let git = address.allow(Git::bare(mirror, "fetch"));
     let git = git.args(["--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head"]);
     // History is not read, so a server need not send it. A local source costs nothing, and may be shallow itself.
@@ -270,18 +277,12 @@ async fn holds(mirror: &Path, commit: &str) -> Result<bool, ProviderError> {
     Ok(Git::bare(mirror, "rev-list").args(["--objects", "--no-walk", "--quiet", commit]).output().await?.success)
 }
 
-/// The same for a work tree that a run has been in: nothing of it stays.
-pub(super) async fn add_again(mirror: &Path, root: &Path, commit: &str) -> Result<PathBuf, ProviderError> {
+/// Writes a commit's files to a directory, and returns where git keeps that work tree's state. What was there before is removed:
+/// nothing stays of what a program did to it.
+pub(super) async fn add_worktree(mirror: &Path, root: &Path, commit: &str) -> Result<PathBuf, ProviderError> {
     let _lock = lock(mirror).await?;
     settings(mirror, commit.len())?;
-    add_worktree(mirror, root, commit).await
-}
-
-/// Checks a commit out, and returns where git keeps that work tree's state.
-async fn add_worktree(mirror: &Path, root: &Path, commit: &str) -> Result<PathBuf, ProviderError> {
-    let old = root.to_owned();
-    let removed = tokio::task::spawn_blocking(move || remove_tree(&old)).await.map_err(|_| ProviderError::Cancelled)?;
-    removed.map_err(|e| ProviderError::io("worktree", root.display(), &e))?;
+    remove(root).await?;
     Git::bare(mirror, "worktree").args(["prune"]).run().await?;
     let git = Git::bare(mirror, "worktree").args(["add", "--quiet", "--detach", "--force"]);
     git.args([root.as_os_str(), commit.as_ref()]).run().await?;
@@ -293,30 +294,10 @@ async fn add_worktree(mirror: &Path, root: &Path, commit: &str) -> Result<PathBu
     }
 }
 
-/// The files of the commit, and how many names were left out.
-async fn list(tree: &Worktree) -> Result<(Vec<TrackedFile>, usize), ProviderError> {
-    let git = tree.git("ls-tree").args(["-r", "-l", "-z", "--full-tree", tree.base_commit()]);
-    let listing = git.run().await?;
-    let mut files = Vec::new();
-    let mut left_out = 0;
-    for entry in pieces(&listing) {
-        match tracked(entry) {
-            Some(file) => files.push(file),
-            None => left_out += 1,
-        }
-    }
-    Ok((files, left_out))
-}
-
-/// `<mode> <type> <id> <size>\t<path>`
-fn tracked(entry: &[u8]) -> Option<TrackedFile> {
-    let (facts, path) = std::str::from_utf8(entry).ok()?.split_once('\t')?;
-    let path = RepoPath::parse(path).ok()?;
-    let mut facts = facts.split_ascii_whitespace();
-    let mode = u32::from_str_radix(facts.next()?, 8).ok()?;
-    // A submodule's size is `-`.
-    let size = facts.nth(2)?.parse().unwrap_or(0);
-    Some(TrackedFile { path, mode, size })
+async fn remove(dir: &Path) -> Result<(), ProviderError> {
+    let old = dir.to_owned();
+    let removed = tokio::task::spawn_blocking(move || remove_tree(&old)).await.map_err(|_| ProviderError::Cancelled)?;
+    removed.map_err(|e| ProviderError::io("worktree", dir.display(), &e))
 }
 
 /// Waits for a mirror's lock; it is given back when the file is closed. Polled, so that waiting can be cancelled.
@@ -337,18 +318,4 @@ async fn lock(mirror: &Path) -> Result<File, ProviderError> {
 fn private_dir(path: &Path) -> Result<(), ProviderError> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
     made.map_err(|e| ProviderError::io("init", format_args!("the cache directory {}", path.display()), &e))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn listing_entries_are_read_and_odd_names_left_out() {
-        let file = tracked(b"100755 blob 0123 42\tsrc/a b.rs").unwrap();
-        assert_eq!((file.path.as_str(), file.mode, file.size), ("src/a b.rs", 0o100_755, 42));
-        assert_eq!(tracked(b"160000 commit 0123 -\tsub").unwrap().size, 0);
-        assert_eq!(tracked(b"100644 blob 0123 1\tcaf\xe9"), None);
-        assert_eq!(tracked(b"100644 blob 0123 1\ta\nb"), None);
-    }
 }

@@ -9,7 +9,7 @@ use crate::providers::child::{self, Capture, DRAIN, Group};
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::pin::pin;
-use std::process::ExitStatus;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
@@ -160,6 +160,12 @@ impl Git {
     pub(super) fn time(mut self, time: Duration) -> Self {
         self.time = time;
         self
+    }
+
+    /// Starts it and leaves its input and output to the caller, who ends it. For what is asked many times, from a blocking thread.
+    pub(super) fn conversation(mut self) -> std::io::Result<std::process::Child> {
+        self.command.arg(self.subcommand).args(&self.arguments);
+        self.command.into_std().stderr(Stdio::null()).spawn()
     }
 
     /// Runs it and returns what it printed, or fails with what it complained of.

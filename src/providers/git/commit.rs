@@ -1,17 +1,17 @@
 //! A plan as a tree, a diff, a commit.
 //!
-//! All three are made from the plan and the commit that was checked out, in an index of their own: what a command has left in the work
+//! All three are made from the plan and the base commit, in an index of their own: what a command has left in the work
 //! tree, in its index or as commits of its own is no part of them, and neither are attributes or ignored paths.
 
 use super::Worktree;
-use super::command::Git;
 use super::worktree::check_branch;
 use crate::domain::change::Plan;
 use crate::domain::time::Millis;
 use crate::providers::ProviderError;
+use std::path::PathBuf;
 
 impl Worktree {
-    /// The change as a unified diff against the commit that was checked out. The user's own settings for diffs don't count:
+    /// The change as a unified diff against the base commit. The user's own settings for diffs don't count:
     /// [`crate::domain::diff`] reads this back.
     pub async fn diff(&self, plan: &Plan) -> Result<String, ProviderError> {
         let tree = self.tree(plan).await?;
@@ -24,7 +24,7 @@ impl Worktree {
         Ok(String::from_utf8_lossy(&diff).into_owned())
     }
 
-    /// Commits the plan on top of the commit that was checked out; returns the new commit's id. `branch` is what the commit is for:
+    /// Commits the plan on top of the base commit; returns the new commit's id. `branch` is what the commit is for:
     /// its name is checked here, before anything is pushed. The same plan, message, author and date make the same commit
     /// again, so that a push that got through before a crash is recognised.
     pub async fn commit(
@@ -55,14 +55,21 @@ impl Worktree {
         Ok(commit)
     }
 
-    /// The tree of the commit that was checked out, with the plan written into it.
+    /// A new index with the base commit in it.
+    pub(super) async fn index(&self) -> Result<PathBuf, ProviderError> {
+        let index = self.scratch();
+        if let Some(dir) = index.parent() {
+            // A command may have removed it.
+            std::fs::create_dir_all(dir).map_err(|e| ProviderError::io("write-tree", dir.display(), &e))?;
+        }
+        self.mirror_git("read-tree").env("GIT_INDEX_FILE", &index).args([self.base_commit()]).run().await?;
+        Ok(index)
+    }
+
+    /// The tree of the base commit, with the plan written into it.
     async fn tree(&self, plan: &Plan) -> Result<String, ProviderError> {
-        let dir = self.git_dir();
-        // A command may have removed it. What is in it goes with the work tree.
-        std::fs::create_dir_all(&dir).map_err(|e| ProviderError::io("write-tree", dir.display(), &e))?;
-        let index = dir.join(format!("index-{}", uuid::Uuid::now_v7()));
-        let git = |subcommand| Git::bare(&self.mirror, subcommand).env("GIT_INDEX_FILE", &index);
-        git("read-tree").args([self.base_commit()]).run().await?;
+        let index = self.index().await?;
+        let git = |subcommand| self.mirror_git(subcommand).env("GIT_INDEX_FILE", &index);
         // A deletion first, so that a file can take the place of a directory.
         let mut gone = Vec::new();
         let mut written = Vec::new();

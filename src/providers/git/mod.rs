@@ -1,8 +1,8 @@
 //! Repositories, by way of the `git` command: fetched into a cache, changed in a work tree of their own, pushed as a branch.
 //!
 //! [`GitCache`] keeps one bare mirror for each remote and makes a [`Worktree`] for each run. `command` is the one place that
-//! starts git, `remote` the one that knows addresses and tokens, `ssh` what goes wrong below git, `beneath` the one that touches files, `commit` the one that makes a
-//! commit of a plan. The user's own
+//! starts git, `remote` the one that knows addresses and tokens, `ssh` what goes wrong below git, `objects` the one that reads a
+//! commit's files, `beneath` the one that touches files on disk, `commit` the one that makes a commit of a plan. The user's own
 //! checkout is only ever read from, and given a new branch.
 
 mod allowed;
@@ -10,8 +10,10 @@ mod beneath;
 mod cache;
 mod command;
 mod commit;
+mod objects;
 mod remote;
 mod removal;
+mod snapshot;
 mod ssh;
 mod worktree;
 
@@ -34,7 +36,7 @@ pub enum Remote {
     Path(PathBuf),
 }
 
-/// A file of the commit that was checked out.
+/// A file of a run's base commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrackedFile {
     pub path: RepoPath,
@@ -42,4 +44,6 @@ pub struct TrackedFile {
     pub mode: u32,
     /// In bytes; 0 for a submodule.
     pub size: u64,
+    /// The object that holds it.
+    pub id: String,
 }

@@ -1,7 +1,8 @@
-//! A work tree of its own for one run: read, changed, compared, committed, pushed, removed.
+//! What one run works on: the files of its base commit, and a work tree of them once something needs one.
 //!
-//! Its state is kept in memory where it matters: an agent may rewrite anything on disk, the `.git` file included, so git is told
-//! where its repository is and comparisons are made with the commit that was checked out, not with `HEAD`.
+//! A model is shown files and never touches them, so they are read from the repository's objects ([`Snapshot`]); a command gets a
+//! directory. Its state is kept in memory where it matters: an agent may rewrite anything on disk, the `.git` file included, so git is
+//! told where its repository is and comparisons are made with the base commit, not with `HEAD`.
 
 mod push;
 
@@ -13,39 +14,35 @@ use super::cache;
 use super::command::{Git, pieces};
 use super::remote::Address;
 use super::removal::remove_tree;
+use super::snapshot::Snapshot;
 use crate::domain::change::{Existing, NewFile, Plan, RepoPath};
 use crate::providers::{ProviderError, redact};
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-const EXECUTABLE: u32 = 0o100_755;
-const LINK: u32 = 0o120_000;
-const SUBMODULE: u32 = 0o160_000;
-
-/// A checkout that belongs to one run. Removed when dropped, as far as that goes; [`Self::remove`] says whether it went.
+/// A commit and a directory that belong to one run. Removed when dropped, as far as that goes; [`Self::remove`] says whether it went.
 #[derive(Debug)]
 pub struct Worktree {
+    /// Everything that the run writes to disk.
+    dir: PathBuf,
+    /// The work tree in it.
     root: PathBuf,
     /// The repository that it is a work tree of, and where that keeps its state.
     pub(super) mirror: PathBuf,
-    git_dir: Mutex<PathBuf>,
     address: Address,
     branch: String,
     commit: String,
-    files: Vec<TrackedFile>,
-    /// Modes of links and submodules: what must not be read or written as text.
-    special: BTreeMap<RepoPath, u32>,
-    executable: BTreeSet<RepoPath>,
-    left_out: usize,
+    snapshot: Snapshot,
+    /// Where git keeps the work tree's state; `None` while it is not on disk.
+    on_disk: tokio::sync::Mutex<Option<PathBuf>>,
     /// The commit to push.
     made: Mutex<Option<String>>,
     /// Tells the cache that this work tree is still there.
     token: TaskTrackerToken,
 }
 
-/// A path that differs from the commit that was checked out.
+/// A path that differs from the base commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Changed {
     pub path: RepoPath,
@@ -53,39 +50,18 @@ pub struct Changed {
 }
 
 impl Worktree {
-    /// Of a directory that is about to be made.
+    /// Of a directory that is there, and empty.
     pub(super) fn new(
-        root: PathBuf,
+        dir: PathBuf,
         mirror: PathBuf,
         address: Address,
-        branch: String,
-        commit: String,
+        base: (String, String),
+        snapshot: Snapshot,
         token: TaskTrackerToken,
     ) -> Self {
-        let (files, special, executable, left_out) = (Vec::new(), BTreeMap::new(), BTreeSet::new(), 0);
-        let (git_dir, made) = (Mutex::default(), Mutex::default());
-        Self { root, mirror, git_dir, address, branch, commit, files, special, executable, left_out, made, token }
-    }
-
-    /// Where git keeps this work tree's state.
-    pub(super) fn set_git_dir(&self, git_dir: PathBuf) {
-        *self.git_dir.lock().unwrap_or_else(PoisonError::into_inner) = git_dir;
-    }
-
-    pub(super) fn git_dir(&self) -> PathBuf {
-        self.git_dir.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    pub(super) fn set_files(&mut self, files: Vec<TrackedFile>, left_out: usize) {
-        let is_special = |f: &&TrackedFile| matches!(f.mode, LINK | SUBMODULE);
-        self.special = files.iter().filter(is_special).map(|f| (f.path.clone(), f.mode)).collect();
-        self.executable = files.iter().filter(|f| f.mode == EXECUTABLE).map(|f| f.path.clone()).collect();
-        self.files = files;
-        self.left_out = left_out;
-    }
-
-    pub(super) fn git(&self, subcommand: &'static str) -> Git {
-        Git::tree(&self.git_dir(), &self.root, subcommand)
+        let (branch, commit) = base;
+        let (root, on_disk, made) = (dir.join("tree"), tokio::sync::Mutex::default(), Mutex::default());
+        Self { dir, root, mirror, address, branch, commit, snapshot, on_disk, made, token }
     }
 
     /// git in the repository behind it, whatever has become of the work tree.
@@ -93,18 +69,23 @@ impl Worktree {
         Git::bare(&self.mirror, subcommand)
     }
 
+    /// A file for git alone, under a name that nobody else has. It goes with the rest of the run's files.
+    pub(super) fn scratch(&self) -> PathBuf {
+        self.dir.join(format!("index-{}", uuid::Uuid::now_v7()))
+    }
+
     /// Whether a file of a plan is to be executable.
     pub(super) fn is_executable(&self, path: &RepoPath, file: &NewFile) -> bool {
         let before = file.from.as_ref().unwrap_or(path);
-        file.executable.unwrap_or_else(|| self.executable.contains(before))
+        file.executable.unwrap_or_else(|| self.snapshot.is_executable(before))
     }
 
-    /// The directory; a coding agent runs here.
+    /// The directory; a coding agent runs here. There after [`Self::check_out`].
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// The commit that was checked out.
+    /// The commit that the run starts from.
     pub fn base_commit(&self) -> &str {
         &self.commit
     }
@@ -114,49 +95,44 @@ impl Worktree {
         &self.branch
     }
 
-    /// The files of the commit that was checked out.
-    #[expect(clippy::unused_async, reason = "the list is read at checkout today; callers need not know")]
-    pub async fn files(&self) -> Result<Vec<TrackedFile>, ProviderError> {
-        Ok(self.files.clone())
+    /// The files of the base commit, by path.
+    pub fn files(&self) -> &[TrackedFile] {
+        self.snapshot.files()
     }
 
     /// How many tracked names are no valid [`RepoPath`] and so not in [`Self::files`].
     pub fn left_out(&self) -> usize {
-        self.left_out
+        self.snapshot.left_out()
     }
 
-    /// The file as it is in the work tree now.
+    /// The file as it is in the base commit, whatever has been done to the directory. Blocks while git reads its disk.
     pub fn read(&self, path: &RepoPath) -> Existing {
-        match self.special.get(path) {
-            Some(&LINK) => Existing::Opaque("it is a symbolic link"),
-            Some(_) => Existing::Opaque("it is a submodule"),
-            None if path.above().any(|above| self.special.contains_key(&above)) => {
-                Existing::Opaque("it is inside a submodule or behind a symbolic link")
-            }
-            None => match beneath::read(&self.root, path) {
-                Existing::Missing if self.has_twin(path) => Existing::Opaque(
-                    "there is a file or directory whose name differs only in case, and some systems can't hold both",
-                ),
-                existing => existing,
-            },
+        self.snapshot.read(path)
+    }
+
+    /// The file as it is in the directory now.
+    pub fn read_changed(&self, path: &RepoPath) -> Existing {
+        self.snapshot.closed(path).map_or_else(|| beneath::read(&self.root, path), Existing::Opaque)
+    }
+
+    /// Writes the base commit's files to the directory, unless that was done and nothing has thrown them away since.
+    pub async fn check_out(&self) -> Result<(), ProviderError> {
+        self.git_dir().await.map(drop)
+    }
+
+    async fn git_dir(&self) -> Result<PathBuf, ProviderError> {
+        let mut on_disk = self.on_disk.lock().await;
+        if let Some(git_dir) = &*on_disk {
+            return Ok(git_dir.clone());
         }
+        let git_dir = cache::add_worktree(&self.mirror, &self.root, &self.commit).await?;
+        *on_disk = Some(git_dir.clone());
+        Ok(git_dir)
     }
 
-    /// Whether a file of the commit, or a directory it is in, has this path or one above it in another spelling. Asked only for
-    /// paths that are not there, so a large repository is seldom looked through.
-    fn has_twin(&self, path: &RepoPath) -> bool {
-        let parts: Vec<&str> = path.as_str().split('/').collect();
-        let is_twin = |file: &TrackedFile| {
-            let pairs = file.path.as_str().split('/').zip(&parts);
-            let spelled_otherwise = |(a, b): (&str, &&str)| (a != *b).then(|| a.to_lowercase() == b.to_lowercase());
-            // The first part that is not the same decides: beyond it the paths have nothing to do with each other.
-            pairs.into_iter().find_map(spelled_otherwise) == Some(true)
-        };
-        self.files.iter().any(is_twin)
-    }
-
-    /// Writes a plan. Deletions go first, so that a directory can become a file.
+    /// Writes a plan over the base commit's files. Deletions go first, so that a directory can become a file.
     pub async fn apply(&self, plan: &Plan) -> Result<(), ProviderError> {
+        self.check_out().await?;
         let gone: Vec<RepoPath> =
             plan.iter().filter(|(_, file)| file.is_none()).map(|(path, _)| path.clone()).collect();
         let written = plan.iter().filter_map(|(path, file)| {
@@ -177,13 +153,15 @@ impl Worktree {
         done.map_err(|(path, e)| ProviderError::io("apply", format_args!("{path} can't be written"), &e))
     }
 
-    /// The paths that differ from the commit that was checked out, whoever changed them; ignored files don't count.
+    /// The paths in the directory that differ from the base commit, whoever changed them; ignored files don't count.
     ///
     /// # Errors
     /// When there is something that can't be part of a change: another repository, or a name that can't be shown.
     pub async fn changed(&self) -> Result<Vec<Changed>, ProviderError> {
-        self.git("add").args(["--all", "--", "."]).run().await?;
-        let git = self.git("diff").args(["--cached", "--raw", "-z", "--no-renames", "--no-ext-diff", "--no-abbrev"]);
+        let git_dir = self.git_dir().await?;
+        let git = |subcommand| Git::tree(&git_dir, &self.root, subcommand);
+        git("add").args(["--all", "--", "."]).run().await?;
+        let git = git("diff").args(["--cached", "--raw", "-z", "--no-renames", "--no-ext-diff", "--no-abbrev"]);
         let raw = git.args([self.commit.as_str(), "--"]).run().await?;
         let mut pieces = pieces(&raw);
         let mut paths = Vec::new();
@@ -211,21 +189,19 @@ impl Worktree {
         *self.made.lock().unwrap_or_else(PoisonError::into_inner) = Some(commit);
     }
 
-    /// Puts the work tree back to the commit that was checked out, exactly: nothing stays of what was done to it, to its index or to
-    /// its branch, whether git would see it or not.
-    pub async fn reset(&self) -> Result<(), ProviderError> {
-        let git_dir = cache::add_again(&self.mirror, &self.root, &self.commit).await?;
-        self.set_git_dir(git_dir);
-        Ok(())
+    /// Throws the directory away, so that the next [`Self::check_out`] makes it anew: nothing stays of what was done to it, to its
+    /// index or to its branch, whether git would see it or not.
+    pub async fn reset(&self) {
+        *self.on_disk.lock().await = None;
     }
 
     /// Removes the directory. What git remembers of it goes with the next checkout.
     pub async fn remove(mut self) -> Result<(), ProviderError> {
-        let root = std::mem::take(&mut self.root);
-        let removed = tokio::task::spawn_blocking(move || (remove_tree(&root), root)).await;
+        let dir = std::mem::take(&mut self.dir);
+        let removed = tokio::task::spawn_blocking(move || (remove_tree(&dir), dir)).await;
         match removed {
             Ok((Ok(()), _)) => Ok(()),
-            Ok((Err(e), root)) => Err(ProviderError::io("worktree", root.display(), &e)),
+            Ok((Err(e), dir)) => Err(ProviderError::io("worktree", dir.display(), &e)),
             Err(_) => Err(ProviderError::Cancelled),
         }
     }
@@ -233,15 +209,15 @@ impl Worktree {
 
 impl Drop for Worktree {
     fn drop(&mut self) {
-        let root = std::mem::take(&mut self.root);
-        if root.as_os_str().is_empty() {
+        let dir = std::mem::take(&mut self.dir);
+        if dir.as_os_str().is_empty() {
             return;
         }
         let token = self.token.clone();
         let remove = move || {
             let _removing = token;
-            if let Err(error) = remove_tree(&root) {
-                tracing::warn!(path = %root.display(), %error, "a work tree is left behind");
+            if let Err(error) = remove_tree(&dir) {
+                tracing::warn!(path = %dir.display(), %error, "a work tree is left behind");
             }
         };
         // A large tree takes a while; the runtime's threads have other things to do.

@@ -86,9 +86,17 @@ pub enum Change {
         draft: DraftId,
         despite_failure: bool,
     },
-    /// How `verify` ended.
-    SetVerdict {
+    /// What was said with the model, and all that the run has used for it: neither is known without the other.
+    SaveConversation {
         draft: DraftId,
+        content: String,
+        usage: Usage,
+        cost: Option<Cost>,
+    },
+    /// How `verify` ended: the word that decides what may be published, and what it is about.
+    SaveVerified {
+        draft: DraftId,
+        content: String,
         verdict: Verdict,
     },
     /// A pull request was looked at. An event only where something changed.
@@ -111,12 +119,6 @@ pub enum Change {
     FailDraft {
         draft: DraftId,
         reason: String,
-    },
-    /// All that the run has used so far.
-    SetUsage {
-        draft: DraftId,
-        usage: Usage,
-        cost: Option<Cost>,
     },
     /// Changes a row in place; an event only where it brings news.
     RecordHeartbeat(Box<Heartbeat>),
@@ -145,12 +147,12 @@ impl Change {
             | Self::SaveArtifact { .. }
             | Self::EditReview { .. }
             | Self::Release { .. }
-            | Self::SetVerdict { .. }
+            | Self::SaveConversation { .. }
+            | Self::SaveVerified { .. }
             | Self::SetPull { .. }
             | Self::AppendLog { .. }
             | Self::CancelDraft { .. }
             | Self::FailDraft { .. }
-            | Self::SetUsage { .. }
             | Self::RecordHeartbeat(_)
             | Self::PutSettings(_)
             | Self::NoteSettings { .. }
@@ -191,9 +193,15 @@ pub(super) fn apply(tx: &Connection, write: &Write) -> Result<Written, StoreErro
         }),
         Change::EditReview { draft, choices } => w.edit_review(draft, choices),
         Change::Release { draft, despite_failure } => w.release(draft, *despite_failure),
-        Change::SetVerdict { draft, verdict } => w.set_verdict(draft, *verdict),
+        Change::SaveConversation { draft, content, usage, cost } => {
+            w.set_usage(draft, *usage, *cost)?;
+            w.save_artifact(draft, ArtifactName::Conversation, content)
+        }
+        Change::SaveVerified { draft, content, verdict } => {
+            w.set_verdict(draft, *verdict)?;
+            w.save_artifact(draft, ArtifactName::Verified, content)
+        }
         Change::SetPull { draft, status, etags } => w.set_pull(draft, status, etags),
-        Change::SetUsage { draft, usage, cost } => w.set_usage(draft, *usage, *cost),
         Change::RecordHeartbeat(beat) => w.record_heartbeat(beat),
         Change::PutSettings(pairs) => w.put_settings(pairs),
         Change::NoteSettings { what } => w.settings_saved(what),

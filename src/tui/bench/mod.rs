@@ -5,13 +5,14 @@
 
 mod paper;
 
-pub use paper::{Kind, Paper, Part, Place, Shown, remarks};
+pub use paper::{Kind, Paper, Part, Place, Shown};
 
 use super::theme::Shade;
 use crate::domain::diff::{Counts, Diff, FileDiff, Malformed};
 use crate::domain::draft::Draft;
 use crate::domain::id::{CommandId, DraftId};
 use crate::domain::review::{Choices, Dropped};
+use crate::protocol::difference::DraftDifference;
 use crate::protocol::read::DraftDetail;
 use std::sync::Arc;
 use tui_textarea::TextArea;
@@ -37,6 +38,8 @@ pub struct Change {
     pub files: Vec<FileDiff>,
     /// Lines added and removed, file by file.
     pub counts: Vec<Counts>,
+    /// What happened to each besides its lines.
+    pub remarks: Vec<Vec<String>>,
     /// Why it can't be shown file by file.
     pub trouble: Option<Malformed>,
 }
@@ -46,7 +49,8 @@ impl Change {
         match Diff::parse(diff) {
             Ok(Diff { files }) => {
                 let counts = files.iter().map(FileDiff::counts).collect();
-                Self { files, counts, trouble: None }
+                let remarks = files.iter().map(paper::remarks).collect();
+                Self { files, counts, remarks, trouble: None }
             }
             Err(trouble) => Self { trouble: Some(trouble), ..Self::default() },
         }
@@ -60,6 +64,40 @@ impl Change {
     pub fn parts(&self) -> usize {
         self.files.iter().map(FileDiff::parts).sum()
     }
+}
+
+/// A run's change against an earlier one of the same report, with what it is made of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Comparison {
+    pub told: DraftDifference,
+    pub change: Arc<Change>,
+}
+
+impl Comparison {
+    /// Takes time, as [`Run::of`] does.
+    pub fn of(told: DraftDifference) -> Self {
+        let mut change = Change::parse(&told.diff);
+        let files = change.files.iter().zip(&told.files).zip(&mut change.remarks);
+        for ((file, differs), remarks) in files {
+            if let Some(remark) = told.remark(differs) {
+                *remarks = paper::besides(file);
+                remarks.insert(0, remark);
+            }
+        }
+        Self { told, change: Arc::new(change) }
+    }
+}
+
+/// A comparison that was asked for.
+#[derive(Debug, Clone)]
+pub struct Compared {
+    pub draft: DraftId,
+    /// The change as it was then.
+    pub of: Arc<Change>,
+    /// Counts the questions, so that the answer to an older one is known.
+    pub asked: u64,
+    /// Why there is none; `None`: it is on its way.
+    pub result: Option<Result<Comparison, String>>,
 }
 
 /// Which side of a run is up.
@@ -88,6 +126,8 @@ pub struct IntroKey {
     pub draft: Draft,
     /// Of the run as it was read.
     pub version: u64,
+    /// While it is compared: the question, and whether it is answered.
+    pub compared: Option<(u64, bool)>,
     pub width: u16,
     pub theme: Shade,
 }
@@ -99,6 +139,13 @@ pub struct Bench {
     /// The run that page and place belong to, and whether it waited.
     pub of: Option<(DraftId, bool)>,
     pub paper: Paper,
+    /// What is on the paper is the difference from the draft before; else the change.
+    pub comparing: bool,
+    /// The other of the two, with the place where the eye was in it.
+    pub aside: Paper,
+    pub compared: Option<Compared>,
+    /// Comparisons asked for.
+    pub asked: u64,
     pub intro: Option<IntroKey>,
     /// First entry of the list of files that is seen.
     pub offset: usize,
@@ -116,6 +163,21 @@ impl Bench {
     /// The last of the choices of a run that are on their way.
     pub fn edit(&self, draft: &DraftId) -> Option<&Edit> {
         self.edits.iter().rfind(|edit| edit.draft == *draft)
+    }
+
+    /// The change on the paper, or its difference.
+    pub fn compare(&mut self, comparing: bool) {
+        if self.comparing != comparing {
+            self.comparing = comparing;
+            std::mem::swap(&mut self.paper, &mut self.aside);
+        }
+    }
+
+    /// Another run: its change, from the beginning.
+    pub fn rewind(&mut self) {
+        self.comparing = false;
+        self.paper.rewind();
+        self.aside.rewind();
     }
 
     /// A read of a run begins: what was heard by now it will have.

@@ -118,7 +118,7 @@ impl Paper {
         let change = &self.change;
         self.sections
             .entry(section)
-            .or_insert_with(|| section.checked_sub(1).and_then(|n| change.files.get(n)).map_or_else(Vec::new, lay_out))
+            .or_insert_with(|| section.checked_sub(1).map_or_else(Vec::new, |n| lay_out(change, n)))
     }
 
     fn lines(&mut self, section: usize) -> usize {
@@ -346,7 +346,8 @@ impl Paper {
         match *at {
             At::Head => shown.push(one(Kind::Head(file), whole, None)),
             At::Remark(n) => {
-                let remark = remarks(file).into_iter().nth(usize::from(n)).unwrap_or_default();
+                let remarks = self.change.remarks.get(number).and_then(|remarks| remarks.get(usize::from(n)));
+                let remark = remarks.cloned().unwrap_or_default();
                 shown.push(one(Kind::Remark(remark), whole, None));
             }
             At::Hunk(hunk) => {
@@ -373,9 +374,11 @@ fn code(file: &FileDiff, hunk: u32, start: u32) -> Option<DiffLine<'_>> {
 }
 
 /// The lines of a file's section. A change has at most sixteen megabytes, so numbers of 32 bits will do.
-fn lay_out(file: &FileDiff) -> Vec<At> {
+fn lay_out(change: &Change, number: usize) -> Vec<At> {
+    let Some(file) = change.files.get(number) else { return Vec::new() };
     let mut lines = vec![At::Head];
-    lines.extend((0..remarks(file).len()).filter_map(|n| u8::try_from(n).ok()).map(At::Remark));
+    let remarks = change.remarks.get(number).map_or(0, Vec::len);
+    lines.extend((0..remarks).filter_map(|n| u8::try_from(n).ok()).map(At::Remark));
     for (number, hunk) in file.hunks.iter().enumerate() {
         let number = number as u32;
         lines.push(At::Hunk(number));
@@ -391,14 +394,23 @@ fn lay_out(file: &FileDiff) -> Vec<At> {
 }
 
 /// What happened to a file besides its lines.
-pub fn remarks(file: &FileDiff) -> Vec<String> {
+pub(super) fn remarks(file: &FileDiff) -> Vec<String> {
+    let mut remarks = besides(file);
+    let first = match &file.what {
+        What::Created { mode } if *mode == 0o100_755 => "a new file, executable",
+        What::Created { .. } => "a new file",
+        What::Deleted => "deleted",
+        What::Renamed { .. } | What::Edited => return remarks,
+    };
+    remarks.insert(0, first.to_owned());
+    remarks
+}
+
+/// The same of a file that is there before and after, or whatever there is to say when it is not.
+pub(super) fn besides(file: &FileDiff) -> Vec<String> {
     let mut remarks = Vec::new();
-    match &file.what {
-        What::Created { mode } if *mode == 0o100_755 => remarks.push("a new file, executable".to_owned()),
-        What::Created { .. } => remarks.push("a new file".to_owned()),
-        What::Deleted => remarks.push("deleted".to_owned()),
-        What::Renamed { from } => remarks.push(format!("renamed from {from}")),
-        What::Edited => {}
+    if let What::Renamed { from } = &file.what {
+        remarks.push(format!("renamed from {from}"));
     }
     match file.modes {
         Some((_, 0o100_755)) => remarks.push("made executable".to_owned()),

@@ -9,7 +9,7 @@
 //! ```
 
 use super::super::action::Action;
-use super::super::bench::{self, Kind, Part, Run, Shown};
+use super::super::bench::{self, Change, Kind, Part, Run, Shown};
 use super::super::model::Model;
 use super::super::theme::Theme;
 use super::super::update::{decided, written};
@@ -49,8 +49,9 @@ pub fn render(frame: &mut Frame<'_>, layout: &Layout, model: &Model) {
         return frame.render_widget(Paragraph::new(Line::styled("Reading …", model.theme.dim)), layout.text);
     };
     let none = Choices::default();
-    let sheet = Sheet { model, run, decided: decided(model).unwrap_or(&none), width: usize::from(layout.text.width) };
     let paper = &model.drafts.bench.paper;
+    let (decided, width) = (decided(model).unwrap_or(&none), usize::from(layout.text.width));
+    let sheet = Sheet { model, run, change: paper.change(), decided, width };
     let lines: Vec<Line<'_>> = paper.shown(usize::from(layout.text.height)).iter().map(|row| sheet.row(row)).collect();
     frame.render_widget(Paragraph::new(lines), layout.text);
 }
@@ -84,8 +85,14 @@ fn title(model: &Model, draft: &Draft) -> String {
         let proposal = run.detail.proposal.as_ref()?;
         Some(text::clipped(written(proposal, &run.detail.choices).0, 400))
     };
-    of_run()
-        .unwrap_or_else(|| format!("Draft {} for {}: {}", draft.number, text::line(&draft.server_name), draft.headline))
+    let title = of_run().unwrap_or_else(|| {
+        format!("Draft {} for {}: {}", draft.number, text::line(&draft.server_name), draft.headline)
+    });
+    // What is open must be told apart from the change, on one line too.
+    match model.run().and_then(|run| run.detail.earlier.as_ref()).filter(|_| model.compares()) {
+        Some(earlier) => format!("Draft {} against draft {}: {title}", draft.number, earlier.number),
+        None => title,
+    }
 }
 
 /// What there is to know before publishing, as much of it as there is room for.
@@ -101,9 +108,16 @@ fn facts(model: &Model, draft: &Draft, columns: usize) -> Line<'static> {
         facts.push((destination(draft, run, &run.detail.choices), theme.text));
     }
     facts.extend(verdict(draft, theme));
+    if let Some(sheet) = model.sheet() {
+        let files = match (model.compares(), sheet.files.len()) {
+            (true, 0) => "nothing differs".to_owned(),
+            (true, 1) => format!("1 file differs {}", signed(sheet.total())),
+            (true, n) => format!("{n} files differ {}", signed(sheet.total())),
+            (false, n) => format!("{} {}", counted(n, "file"), signed(sheet.total())),
+        };
+        facts.push((files, theme.text));
+    }
     if let Some(run) = model.run() {
-        let (files, total) = (run.change.files.len(), run.change.total());
-        facts.push((format!("{} {}", counted(files, "file"), signed(total)), theme.text));
         let dropped = run.detail.choices.dropped.len();
         if dropped > 0 {
             facts.push((format!("{} dropped", counted(dropped, "hunk")), theme.busy));
@@ -203,17 +217,16 @@ pub fn intro(theme: &Theme, run: &Run, width: u16) -> Vec<Line<'static>> {
 
 /// The files, the one under the cursor marked; title and text come first.
 fn files(frame: &mut Frame<'_>, area: Rect, model: &Model) {
-    let Some(run) = model.run().filter(|_| !area.is_empty()) else { return };
+    let Some((run, sheet)) = model.run().zip(model.sheet()).filter(|_| !area.is_empty()) else { return };
     let none = Choices::default();
     let decided = decided(model).unwrap_or(&none);
     let bench = &model.drafts.bench;
-    let entries = (bench.offset..=run.change.files.len()).take(usize::from(area.height));
+    let entries = (bench.offset..=sheet.files.len()).take(usize::from(area.height));
     let lines: Vec<Line<'_>> = entries
         .map(|section| {
-            let line = match section.checked_sub(1).and_then(|n| run.change.files.get(n).zip(run.change.counts.get(n)))
-            {
+            let line = match section.checked_sub(1).and_then(|n| sheet.files.get(n).zip(sheet.counts.get(n))) {
                 None => {
-                    Line::from(format!("  {}", fit::cut("title and text", usize::from(area.width).saturating_sub(2))))
+                    Line::from(format!("  {}", fit::cut(beginning(model), usize::from(area.width).saturating_sub(2))))
                 }
                 Some((file, counts)) => file_line(model, run, decided, file, *counts, usize::from(area.width)),
             };
@@ -221,6 +234,11 @@ fn files(frame: &mut Frame<'_>, area: Rect, model: &Model) {
         })
         .collect();
     frame.render_widget(Paragraph::new(lines), area);
+}
+
+/// What stands before the files.
+fn beginning(model: &Model) -> &'static str {
+    if model.compares() { "what is compared" } else { "title and text" }
 }
 
 fn file_line(
@@ -232,9 +250,11 @@ fn file_line(
     width: usize,
 ) -> Line<'static> {
     let theme = &model.theme;
-    let pending = (0..file.parts())
+    // What is dropped is a part of the change, not of the difference.
+    let parts = if model.compares() { 0 } else { file.parts() };
+    let pending = (0..parts)
         .any(|part| bench::is_dropped(decided, file, part) != bench::is_dropped(&run.detail.choices, file, part));
-    let dropped = (0..file.parts()).filter(|part| bench::is_dropped(&run.detail.choices, file, *part)).count();
+    let dropped = (0..parts).filter(|part| bench::is_dropped(&run.detail.choices, file, *part)).count();
     let (mark, mark_style) = match dropped {
         _ if pending => ("… ", theme.busy),
         0 => ("  ", theme.text),
@@ -285,10 +305,10 @@ fn bar(frame: &mut Frame<'_>, area: Rect, model: &Model) {
         input.set_cursor_line_style(theme.typed);
         return frame.render_widget(&*input, field);
     }
-    let Some(run) = model.run() else { return };
-    let files = run.change.files.len();
-    let (name, place) = match bench.paper.file().and_then(|n| Some((n, run.change.files.get(n)?))) {
-        None => ("title and text".to_owned(), counted(files, "file")),
+    let Some(sheet) = model.sheet() else { return };
+    let files = sheet.files.len();
+    let (name, place) = match bench.paper.file().and_then(|n| Some((n, sheet.files.get(n)?))) {
+        None => (beginning(model).to_owned(), counted(files, "file")),
         Some((n, file)) => {
             let hunk = match bench.paper.part() {
                 Some(Part::Hunk(_, hunk)) => format!("hunk {} of {}, ", hunk + 1, file.hunks.len()),
@@ -319,6 +339,7 @@ fn reversed(line: &Line<'_>, style: Style) -> Line<'static> {
 struct Sheet<'a> {
     model: &'a Model,
     run: &'a Run,
+    change: &'a Change,
     decided: &'a Choices,
     width: usize,
 }
@@ -351,7 +372,7 @@ impl Sheet<'_> {
 
     fn file_row(&self, row: &Shown<'_>) -> Line<'static> {
         let theme = &self.model.theme;
-        let Some(file) = row.file.and_then(|n| self.run.change.files.get(n)) else { return Line::default() };
+        let Some(file) = row.file.and_then(|n| self.change.files.get(n)) else { return Line::default() };
         let fate = self.fate(file, row.hunk);
         let mut spans = vec![self.gutter(row, fate)];
         let paint = |style: Style| if fate == Fate::Dropped { theme.dropped } else { style };
@@ -386,6 +407,9 @@ impl Sheet<'_> {
 
     /// Of a hunk, or of a file as a whole.
     fn fate(&self, file: &FileDiff, hunk: Option<usize>) -> Fate {
+        if self.model.compares() {
+            return Fate::Kept;
+        }
         let all = |choices: &Choices| match hunk {
             Some(hunk) => bench::is_dropped(choices, file, hunk),
             None => (0..file.parts()).all(|part| bench::is_dropped(choices, file, part)),
@@ -401,6 +425,7 @@ impl Sheet<'_> {
     fn gutter(&self, row: &Shown<'_>, fate: Fate) -> Span<'static> {
         let theme = &self.model.theme;
         let meant = self.model.waits()
+            && !self.model.compares()
             && match self.model.drafts.bench.paper.part() {
                 Some(Part::File(file)) => row.file == Some(file),
                 Some(Part::Hunk(file, hunk)) => (row.file, row.hunk) == (Some(file), Some(hunk)),

@@ -64,7 +64,7 @@ fn bench(model: &Model, mut layout: Layout) -> Layout {
     let head = u16::try_from(head).unwrap_or(u16::MAX).min(body.height / 2);
     let rest;
     (layout.head, rest) = cut_top(body, head);
-    let files = model.run().map_or(0, |run| run.change.files.len());
+    let files = model.sheet().map_or(0, |sheet| sheet.files.len());
     let mut paper = rest;
     if body.width >= WIDE {
         layout.rows = Rect { width: FILES.0, ..rest };

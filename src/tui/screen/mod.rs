@@ -9,6 +9,7 @@
 //! ```
 
 pub mod bench;
+pub mod compared;
 pub mod detail;
 mod drafts;
 mod filter_bar;

@@ -107,14 +107,21 @@ pub fn pull(draft: &Draft, theme: &Theme) -> Option<(String, Style)> {
     Some((format!("{word}{checks}"), style))
 }
 
-/// All lines of the pane, for a width; `turn_over` is the key that shows the change.
+/// The keys that show the change, and what it does otherwise than the draft before.
+#[derive(Debug, Clone, Copy)]
+pub struct Keys<'k> {
+    pub turn_over: &'k str,
+    pub compare: &'k str,
+}
+
+/// All lines of the pane, for a width.
 pub fn lines(
     Run { detail: run, change }: &Run,
     progress: Option<&Progress>,
     theme: &Theme,
     now: Millis,
     width: u16,
-    turn_over: &str,
+    keys: Keys<'_>,
 ) -> Vec<Line<'static>> {
     let mut page = Page { lines: Vec::new(), theme, width: usize::from(width) };
     page.head(&run.draft);
@@ -126,7 +133,8 @@ pub fn lines(
         page.blank();
         page.body("", &sentence, style);
     }
-    page.change(change, turn_over);
+    let against = run.earlier.as_ref().map(|earlier| (keys.compare, earlier.number));
+    page.change(change, keys.turn_over, against);
     page.files(&run.files);
     page.log(&run.log);
     page.lines
@@ -216,17 +224,19 @@ impl Page<'_> {
     }
 
     /// Its files in a line each; the lines of it are on the other side.
-    fn change(&mut self, change: &Change, turn_over: &str) {
+    fn change(&mut self, change: &Change, turn_over: &str, against: Option<(&str, i64)>) {
         if change.files.is_empty() && change.trouble.is_none() {
             return;
         }
         let total = change.total();
-        self.title(format!("The change, +{} −{}; {turn_over} shows it", total.added, total.removed));
-        for (file, counts) in change.files.iter().zip(&change.counts).take(FILES) {
+        let compare =
+            against.map_or_else(String::new, |(key, number)| format!(", {key} what differs from draft {number}"));
+        self.title(format!("The change, +{} −{}; {turn_over} shows it{compare}", total.added, total.removed));
+        for ((file, counts), remarks) in change.files.iter().zip(&change.counts).zip(&change.remarks).take(FILES) {
             let mut line = format!("{}  +{} −{}", file.path, counts.added, counts.removed);
-            for remark in super::super::bench::remarks(file) {
+            for remark in remarks {
                 line.push_str(", ");
-                line.push_str(&remark);
+                line.push_str(remark);
             }
             self.body("", &line, self.theme.text);
         }

@@ -36,11 +36,12 @@ pub(super) fn answer(model: &mut Model, answer: Answer, out: &mut Vec<Effect>) {
                     let draft = &run.detail.draft;
                     model.drafts.bench.read(&draft.id, is_waiting(draft));
                     model.drafts.version += 1;
-                    model.drafts.run = Some(run);
+                    model.drafts.run = Some(*run);
                 }
                 Err(refusal) => unread(model, &refusal),
             }
         }
+        Answer::Difference { asked, result } => bench::compared(model, asked, result),
         Answer::Stats(result) => {
             if let Ok(stats) = result {
                 model.stats = stats;

@@ -2,18 +2,20 @@
 //! it. And reading any change, file by file.
 
 use super::super::action::Action;
-use super::super::bench::{self, Edit, IntroKey, Page, Part};
+use super::super::bench::{self, Compared, Comparison, Edit, IntroKey, Page, Part};
 use super::super::message::{Effect, Subject};
-use super::super::model::{DraftsFocus, Model, Mood, Overlay, Pending, Question};
+use super::super::model::{DraftsFocus, Model, Mood, Overlay, Pending, Question, View};
 use super::super::screen;
 use crate::domain::diff::FileDiff;
 use crate::domain::draft::{Draft, TargetKind, Verdict};
 use crate::domain::id::{CommandId, DraftId};
 use crate::domain::review::{Choices, Proposal};
 use crate::domain::text;
+use crate::protocol::read::EarlierDraft;
 use crate::protocol::{Command, Receipt, Refusal};
 use crossterm::event::KeyEvent;
 use std::ops::Range;
+use std::sync::Arc;
 use tui_textarea::{CursorMove, TextArea};
 
 /// A change that waits and is read, with what is decided about it so far.
@@ -84,8 +86,56 @@ pub(super) fn turn_over(model: &mut Model) {
     };
 }
 
+/// The draft that the selected one can be compared with.
+pub(super) fn against(model: &Model) -> Option<&EarlierDraft> {
+    if model.view != View::Drafts {
+        return None;
+    }
+    let run = model.run().filter(|run| !run.detail.diff.is_empty())?;
+    run.detail.earlier.as_ref()
+}
+
+/// The change against that of the draft before, or the whole of it again.
+pub(super) fn compare(model: &mut Model) {
+    if model.compares() {
+        return model.drafts.bench.compare(false);
+    }
+    if model.run().is_none() {
+        return not_read(model);
+    }
+    if against(model).is_none() {
+        return model.say(Mood::Plain, "Nothing to compare: no draft of this report before this one has a diff");
+    }
+    super::drafts::open(model);
+    let bench = &mut model.drafts.bench;
+    bench.page = Page::Change;
+    bench.compare(true);
+    // What could not be compared is tried again.
+    bench.compared.take_if(|compared| matches!(compared.result, Some(Err(_))));
+}
+
+/// Asks for the difference that is to be seen, unless it is there and still of the same change.
+fn read_difference(model: &mut Model, out: &mut Vec<Effect>) {
+    let Some((run, earlier)) = model.run().zip(against(model)).filter(|_| model.compares()) else { return };
+    let (draft, of, against) = (run.detail.draft.id.clone(), Arc::clone(&run.change), earlier.id.clone());
+    let bench = &mut model.drafts.bench;
+    if bench.compared.as_ref().is_some_and(|c| c.draft == draft && Arc::ptr_eq(&c.of, &of)) {
+        return;
+    }
+    bench.asked += 1;
+    let asked = bench.asked;
+    bench.compared = Some(Compared { draft: draft.clone(), of, asked, result: None });
+    out.push(Effect::ReadDifference { asked, draft, against });
+}
+
+pub(super) fn compared(model: &mut Model, asked: u64, result: Result<Comparison, Refusal>) {
+    if let Some(compared) = model.drafts.bench.compared.as_mut().filter(|compared| compared.asked == asked) {
+        compared.result = Some(result.map_err(|refusal| refusal.to_string()));
+    }
+}
+
 /// After every message: the right page up, the sheet laid, the cursor in view.
-pub(super) fn settle(model: &mut Model) {
+pub(super) fn settle(model: &mut Model, out: &mut Vec<Effect>) {
     let of = model.selected_draft().map(|draft| (draft.id.clone(), super::super::model::is_waiting(draft)));
     if model.drafts.bench.of != of {
         let same = model.drafts.bench.of.as_ref().zip(of.as_ref()).is_some_and(|(a, b)| a.0 == b.0);
@@ -93,14 +143,16 @@ pub(super) fn settle(model: &mut Model) {
         let bench = &mut model.drafts.bench;
         (bench.of, bench.base) = (of, None);
         bench.page = if waits { Page::Change } else { Page::Run };
+        bench.compare(false);
         if !same {
-            bench.paper.rewind();
+            bench.rewind();
         } else if !waits && model.drafts.focus == DraftsFocus::Run {
             // It is being published: that is what there is to see now.
             model.drafts.tail = true;
         }
     }
     if model.on_bench() {
+        read_difference(model, out);
         lay_out(model);
     }
 }
@@ -109,11 +161,17 @@ fn lay_out(model: &mut Model) {
     let area = model.layout().text;
     let Some(draft) = model.selected_draft() else { return };
     let Some(run) = model.run() else { return };
-    let key =
-        IntroKey { draft: draft.clone(), version: model.drafts.version, width: area.width, theme: model.theme.shade };
-    if model.drafts.bench.intro.as_ref() != Some(&key) {
-        let intro = screen::bench::intro(&model.theme, run, area.width);
-        let change = std::sync::Arc::clone(&run.change);
+    let bench = &model.drafts.bench;
+    let compared = bench.compared.as_ref().filter(|_| bench.comparing).map(|c| (c.asked, c.result.is_some()));
+    let (version, width, theme) = (model.drafts.version, area.width, model.theme.shade);
+    let key = IntroKey { draft: draft.clone(), version, compared, width, theme };
+    if bench.intro.as_ref() != Some(&key) {
+        let intro = if bench.comparing {
+            screen::compared::intro(&model.theme, run, model.compared(), area.width)
+        } else {
+            screen::bench::intro(&model.theme, run, area.width)
+        };
+        let change = model.sheet().map(Arc::clone).unwrap_or_default();
         let bench = &mut model.drafts.bench;
         bench.intro = Some(key);
         bench.paper.lay(&change, intro, screen::bench::code_width(area.width));
@@ -162,7 +220,8 @@ pub(super) fn file(model: &mut Model, forward: bool) {
 
 /// What is under the cursor: a hunk, or all parts of a file.
 fn meant(model: &Model) -> Option<(&FileDiff, Range<usize>)> {
-    let files = &model.run()?.change.files;
+    // Parts of the difference are none of the change.
+    let files = &model.run().filter(|_| !model.compares())?.change.files;
     match model.drafts.bench.paper.part()? {
         Part::Hunk(file, hunk) => Some((files.get(file)?, hunk..hunk + 1)),
         Part::File(file) => files.get(file).map(|file| (file, 0..file.parts())),
@@ -178,6 +237,10 @@ pub(super) fn would_take_back(model: &Model) -> bool {
 /// Drops what is under the cursor, or takes it back. A file of which anything stays is dropped whole.
 pub(super) fn drop_part(model: &mut Model, out: &mut Vec<Effect>) {
     let Some(desk) = desk(model) else { return not_read(model) };
+    if model.compares() {
+        let key = model.keymap.key(Action::Compare).to_owned();
+        return model.say(Mood::Plain, format!("Hunks are dropped from the change: {key} shows it"));
+    }
     let Some((file, parts)) = meant(model) else {
         let key = model.keymap.key(Action::NextHunk).to_owned();
         return model.say(Mood::Plain, format!("Nothing to drop here: {key} goes to the first hunk"));

@@ -140,6 +140,7 @@ fn act(model: &mut Model, action: Action, out: &mut Vec<Effect>) {
         Action::Redraft => drafts::start(model, true, out),
         Action::Cancel => drafts::cancel(model, out),
         Action::TurnOver => bench::turn_over(model),
+        Action::Compare => bench::compare(model),
         Action::NextHunk => bench::hunk(model, true),
         Action::PreviousHunk => bench::hunk(model, false),
         Action::NextFile => bench::file(model, true),

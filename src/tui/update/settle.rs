@@ -22,7 +22,7 @@ pub(super) fn settle(model: &mut Model, out: &mut Vec<Effect>) {
     lay_out_detail(model);
     lay_out_run(model);
     drafts_in_view(model);
-    bench::settle(model);
+    bench::settle(model, out);
     servers::settle(model, out);
     settings::settle(model, out);
     help_in_view(model);
@@ -143,8 +143,11 @@ fn lay_out_run(model: &mut Model) {
         bytes: progress.map_or(0, |p| p.bytes),
     };
     if model.run_text.key.as_ref() != Some(&key) {
-        let turn_over = model.keymap.key(Action::TurnOver);
-        let lines = screen::run::lines(run, progress, &model.theme, model.now, text.width, turn_over);
+        let keys = screen::run::Keys {
+            turn_over: model.keymap.key(Action::TurnOver),
+            compare: model.keymap.key(Action::Compare),
+        };
+        let lines = screen::run::lines(run, progress, &model.theme, model.now, text.width, keys);
         model.run_text.lines = lines;
         model.run_text.key = Some(key);
     }

@@ -146,6 +146,9 @@ pub(super) fn copy(model: &mut Model, out: &mut Vec<Effect>) {
 
 /// What `y` takes, best first: the link, the branch, the text.
 pub(super) fn copied(model: &Model) -> Option<(&'static str, String)> {
+    if let Some(Ok(comparison)) = model.compared().filter(|_| model.compares()) {
+        return Some(("the difference", comparison.told.diff.clone()));
+    }
     if let Some(link) = link(model) {
         return Some(("the link", link));
     }

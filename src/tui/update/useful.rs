@@ -21,6 +21,7 @@ fn takes_back(model: &Model, action: Action) -> bool {
     (action == Action::HideReviewed && model.inbox.reviewed == Reviewed::Hidden)
         || (action == Action::Review && !triage::would_review(model))
         || (action == Action::TurnOver && model.on_bench())
+        || (action == Action::Compare && model.compares())
         || (action == Action::DropHunk && bench::would_take_back(model))
         || (action == Action::ReadyOrDraft && bench::decided(model).is_some_and(|c| c.draft == Some(false)))
 }
@@ -35,10 +36,11 @@ fn useful(model: &Model, action: Action) -> bool {
     };
     match action {
         Action::TurnOver => draft.is_some(),
+        Action::Compare => bench::against(model).is_some(),
         Action::NextHunk | Action::PreviousHunk | Action::NextFile | Action::PreviousFile => {
             model.on_bench() && has_files(model)
         }
-        Action::DropHunk => model.on_bench() && model.drafts.bench.paper.part().is_some(),
+        Action::DropHunk => model.on_bench() && !model.compares() && model.drafts.bench.paper.part().is_some(),
         Action::BaseBranch | Action::ReadyOrDraft => draft.is_some_and(|d| d.target == TargetKind::Github),
         Action::Publish => draft.is_some_and(|d| d.verdict != Some(Verdict::Failed) && !model.is_leaving(&d.id)),
         Action::PublishAnyway => draft.is_some_and(|d| d.verdict == Some(Verdict::Failed) && !model.is_leaving(&d.id)),
@@ -102,7 +104,7 @@ fn useful(model: &Model, action: Action) -> bool {
 }
 
 fn has_files(model: &Model) -> bool {
-    model.run().is_some_and(|run| !run.change.files.is_empty())
+    model.sheet().is_some_and(|sheet| !sheet.files.is_empty())
 }
 
 fn is_to_be_saved(editor: &NoteEditor) -> bool {

@@ -119,7 +119,7 @@ fn the_run_is_kept_with_its_stages_diff_and_log() {
     let bench = Bench::new(EDIT);
     let printed = bench.draft(&["--json"]);
     let run: Value = serde_json::from_str(&printed.stdout).unwrap();
-    assert_eq!(fields(&run), ["choices", "diff", "draft", "files", "log", "proposal", "stages"]);
+    assert_eq!(fields(&run), ["choices", "diff", "draft", "earlier", "files", "log", "proposal", "stages"]);
     assert_eq!(run["draft"]["state"], "published");
     assert_eq!(run["draft"]["feedback_id"], bench.report);
     let stages: Vec<_> = run["stages"].as_array().unwrap().iter().map(|s| s["stage"].as_str().unwrap()).collect();
@@ -170,6 +170,7 @@ fn a_dry_run_prints_the_ranked_files_and_leaves_nothing_behind() {
         "repository",
         "total_files",
         "unnameable",
+        "unread",
         "weaker",
     ];
     assert_eq!(fields(&dry), names);

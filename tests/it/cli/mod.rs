@@ -3,6 +3,7 @@
 mod arguments;
 mod channel;
 mod config;
+mod difference;
 mod doctor;
 mod draft;
 mod faults;

@@ -3,6 +3,9 @@
 mod changes;
 mod command;
 mod control;
+mod crash;
+mod cut;
+mod difference;
 mod every_model;
 mod hostile_answer;
 mod hostile_report;
@@ -249,10 +252,10 @@ impl Reporter for Recorder {
         self.note(|told| match artifact {
             Artifact::Base { commit } => told.base = Some(commit),
             Artifact::Files(files) => told.files = files,
-            Artifact::Conversation(_) | Artifact::Proposal(_) | Artifact::Verified(_) => {}
+            Artifact::Conversation(said) => told.usage = Some(said.usage),
+            Artifact::Proposal(_) | Artifact::Verified(_) => {}
             Artifact::Change(change) => told.change = Some(change),
             Artifact::Diff(diff) => told.diff = diff,
-            Artifact::Usage(usage) => told.usage = Some(usage),
             Artifact::Log(log) => told.log.push_str(&log),
         })
     }

@@ -1,84 +1,56 @@
-//! A run whose process died: the next owner finishes it, without asking the model again and without a second pull request.
+//! A run whose process died, and the world went on before the next owner came: notes, the base branch, the cache, a cancellation. Dying at
+//! every point in turn is in `crash` and `cut`.
 
 use crate::support::fake::anthropic::Reply;
 use crate::support::fake::anthropic_stream::Piece;
-use crate::support::fake::git_server::{PUSH, PUSH_REFS};
-use crate::support::fake::github::CREATE;
-use crate::support::fake::world::{World, branches, engine, owner, published, start};
+use crate::support::fake::git_server::PUSH_REFS;
+use crate::support::fake::world::{World, engine, owner, published, start};
 use crate::support::fake::{Fault, Gate, TIME};
 use crate::support::git::git;
-use crate::support::usual_stages;
 use patchwork::domain::draft::{DraftState, Stage};
 use patchwork::domain::id::{DraftId, FeedbackId};
-use patchwork::protocol::EventKind;
+use patchwork::engine::Engine;
 use serde_json::json;
 use tokio::runtime::Runtime;
 
 /// An owner with a runtime of its own, so that it can be killed: every task and child process stops where it is.
 pub struct Doomed {
     runtime: Runtime,
+    engine: Engine,
 }
 
 impl Doomed {
-    /// Takes the database over from the world's engine and starts a run.
-    pub async fn start(world: &World, report: &FeedbackId) -> (Self, DraftId) {
+    /// Takes the database over from the world's engine.
+    pub async fn open(world: &World) -> Self {
         world.engine.close().await;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let (dir, config, secrets) = (world.dir.path().to_owned(), world.config.clone(), world.secrets.clone());
-        let (waits, report) = (world.waits.clone(), report.clone());
-        let started = runtime.spawn(async move {
-            let engine = engine(&dir, &config, &secrets, &waits, owner()).await;
-            start(&engine, &report, true).await.unwrap()
-        });
-        let draft = tokio::time::timeout(TIME, started).await.unwrap().unwrap();
-        (Self { runtime }, draft)
+        let waits = world.waits.clone();
+        let opened = runtime.spawn(async move { engine(&dir, &config, &secrets, &waits, owner()).await });
+        let engine = tokio::time::timeout(TIME, opened).await.unwrap().unwrap();
+        Self { runtime, engine }
+    }
+
+    /// Does the same and starts a run.
+    pub async fn start(world: &World, report: &FeedbackId) -> (Self, DraftId) {
+        let doomed = Self::open(world).await;
+        let report = report.clone();
+        let draft = doomed.act(async move |engine| start(&engine, &report, true).await.unwrap()).await;
+        (doomed, draft)
+    }
+
+    /// Lets it do something: what is started by that belongs to its runtime.
+    pub async fn act<T: Send + 'static, F>(&self, act: impl FnOnce(Engine) -> F) -> T
+    where
+        F: Future<Output = T> + Send + 'static,
+    {
+        let acting = self.runtime.spawn(act(self.engine.clone()));
+        tokio::time::timeout(TIME, acting).await.unwrap().unwrap()
     }
 
     /// Without a goodbye; returns when nothing of it is left.
     pub async fn die(self) {
-        tokio::task::spawn_blocking(move || drop(self.runtime)).await.unwrap();
-    }
-}
-
-#[tokio::test]
-async fn the_next_owner_publishes_without_asking_again() {
-    for (name, fault) in [
-        ("before the push", (PUSH_REFS, Fault::Hold as fn(Gate) -> Fault)),
-        ("while the push is on its way", (PUSH, Fault::Hold)),
-        ("when the push got through and nobody heard", (PUSH, Fault::HoldAnswer)),
-        ("before the pull request", (CREATE, Fault::Hold)),
-        ("when the pull request is open and nobody heard", (CREATE, Fault::HoldAnswer)),
-    ] {
-        let mut world = World::open().await;
-        let id = world.report(json!({})).await;
-        world.good_reply();
-        let gate = Gate::default();
-        let (route, hold) = fault;
-        if route == CREATE {
-            world.github.fail(route, hold(gate.clone()));
-        } else {
-            world.git.fail(route, hold(gate.clone()));
-        }
-        let (doomed, draft) = Doomed::start(&world, &id).await;
-        gate.reached().await;
-        doomed.die().await;
-        gate.open();
-
-        world.engine = engine(world.dir.path(), &world.config, &world.secrets, &world.waits, owner()).await;
-        let detail = world.end_of(&draft).await;
-        let published = published(&detail);
-        assert_eq!(world.anthropic.asked(), 1, "{name}");
-        assert_eq!(branches(&world.bare()), [published.branch.as_str()], "{name}");
-        assert_eq!(git(&world.bare(), &["rev-list", "--count", &format!("main..{}", published.branch)]), "1", "{name}");
-        assert_eq!(git(&world.bare(), &["rev-parse", &published.branch]), published.commit, "{name}");
-        let pulls = world.github.pulls();
-        assert_eq!((pulls.len(), &pulls[0]["html_url"]), (1, &json!(published.pr_url)), "{name}");
-        assert_eq!(detail.draft.usage.output_tokens, 42, "{name}: paid once, counted once");
-        let stages: Vec<Stage> = detail.stages.iter().map(|s| s.stage).collect();
-        assert_eq!(stages, usual_stages(), "{name}: each once");
-        let events = world.events().await;
-        assert_eq!(events.iter().filter(|e| e.kind == EventKind::DraftPublished).count(), 1, "{name}");
-        world.assert_clean();
+        tokio::task::spawn_blocking(move || drop(self)).await.unwrap();
     }
 }
 
@@ -147,6 +119,28 @@ async fn a_base_that_moved_under_a_saved_change_does_not_lose_other_peoples_work
     let merged = git(&world.bare(), &["merge-tree", "--write-tree", "main", branch]);
     let readme = git(&world.bare(), &["show", &format!("{merged}:README.md")]);
     assert!(readme.starts_with("# Costs") && readme.ends_with("New words."), "{readme}");
+    world.assert_clean();
+}
+
+/// The copy of the repository is gone as well, so that nothing that was said about the old commit is of use.
+#[tokio::test]
+async fn what_was_paid_for_code_that_is_gone_still_counts() {
+    let mut world = World::open().await;
+    let id = world.report(json!({})).await;
+    let wrong = json!([{"path": "../x.py", "action": "create", "content": "x\n", "edits": []}]);
+    world.anthropic.reply(Reply::change("Wrong", &wrong)).reply(Reply::begins("{\"title\": \"Ha", Piece::Stall));
+    let (doomed, draft) = Doomed::start(&world, &id).await;
+    world.anthropic.until_stalled(1).await;
+    doomed.die().await;
+    std::fs::remove_dir_all(world.cache()).unwrap();
+    git(&world.checkout(), &["commit", "--quiet", "--allow-empty", "-m", "Go on"]);
+    git(&world.checkout(), &["push", "--quiet", world.bare().to_str().unwrap(), "main"]);
+    world.good_reply();
+    world.engine = engine(world.dir.path(), &world.config, &world.secrets, &world.waits, owner()).await;
+    let detail = world.end_of(&draft).await;
+    published(&detail);
+    assert_eq!(world.anthropic.requests()[2]["messages"].as_array().unwrap().len(), 1, "asked from the beginning");
+    assert_eq!(detail.draft.usage.output_tokens, 84, "two answers are paid for");
     world.assert_clean();
 }
 

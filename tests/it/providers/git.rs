@@ -4,8 +4,9 @@ use super::{KEY, Stranger};
 use crate::support::fake::Fault;
 use crate::support::fake::git_server::{FETCH, GitServer, REFS};
 use crate::support::git::git;
-use patchwork::domain::change::{Plan, RepoPath};
+use patchwork::domain::change::{Existing, Plan, RepoPath};
 use patchwork::providers::{GitCache, ProviderError, Remote, Worktree};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -63,8 +64,12 @@ fn commit(clone: &Path, name: &str, text: &str) {
     git(clone, &["push", "--quiet", "origin", "HEAD"]);
 }
 
-fn plan(path: &str, text: &str) -> Plan {
-    Plan::from([(RepoPath::parse(path).unwrap(), Some(text.to_owned().into()))])
+fn path(path: &str) -> RepoPath {
+    RepoPath::parse(path).unwrap()
+}
+
+fn plan(at: &str, text: &str) -> Plan {
+    Plan::from([(path(at), Some(text.to_owned().into()))])
 }
 
 const ME: (&str, &str) = ("Me", "me@example.com");
@@ -73,13 +78,15 @@ const ME: (&str, &str) = ("Me", "me@example.com");
 async fn a_change_is_committed_pushed_and_recognised_when_pushed_again() {
     let hosted = Hosted::start().await;
     let tree = hosted.checkout("w1").await;
-    assert_eq!((tree.base_branch(), tree.files().await.unwrap().len()), ("main", 1));
+    assert_eq!((tree.base_branch(), tree.files().len()), ("main", 1));
     let commit = tree.commit(&plan("b.txt", "new\n"), "patchwork/b", "Add b", ME, None).await.unwrap();
     tree.push("patchwork/b").await.unwrap();
     tree.push("patchwork/b").await.unwrap();
     assert_eq!(git(&hosted.bare(), &["rev-parse", "patchwork/b"]), commit);
     assert_eq!(git(&hosted.bare(), &["log", "-1", "--format=%an %ae %s", "patchwork/b"]), "Me me@example.com Add b");
+    tree.check_out().await.unwrap();
     let root = tree.root().to_owned();
+    assert!(root.exists());
     tree.remove().await.unwrap();
     hosted.cache.until_clean().await;
     assert!(!root.exists());
@@ -91,12 +98,37 @@ async fn the_second_checkout_sees_what_is_new() {
     hosted.checkout("w1").await.remove().await.unwrap();
     commit(&hosted.clone(), "a.txt", "two\n");
     let tree = hosted.checkout("w2").await;
-    assert_eq!(std::fs::read_to_string(tree.root().join("a.txt")).unwrap(), "two\n");
+    assert_eq!(tree.read(&path("a.txt")), Existing::Text("two\n".into()));
     // A branch that was rewritten is no reason to fail either.
     git(&hosted.clone(), &["commit", "--quiet", "--amend", "-m", "Rewritten"]);
     git(&hosted.clone(), &["push", "--quiet", "--force", "origin", "HEAD"]);
     let tree = hosted.checkout("w3").await;
     assert_eq!(tree.base_commit(), git(&hosted.clone(), &["rev-parse", "HEAD"]));
+}
+
+#[tokio::test]
+async fn what_is_here_is_not_fetched_again() {
+    let hosted = Hosted::start().await;
+    let clone = hosted.clone();
+    // Nothing that git could make smaller.
+    let mut noise = vec![0; 200_000];
+    std::fs::File::open("/dev/urandom").unwrap().read_exact(&mut noise).unwrap();
+    std::fs::write(clone.join("noise"), noise).unwrap();
+    commit(&clone, "a.txt", "one and a half\n");
+    let mut cost = Vec::new();
+    for round in ["first", "again", "moved"] {
+        if round == "moved" {
+            commit(&clone, "a.txt", "two\n");
+        }
+        let before = hosted.server.sent();
+        let tree = hosted.checkout(round).await;
+        assert_eq!(tree.base_commit(), git(&clone, &["rev-parse", "HEAD"]));
+        tree.remove().await.unwrap();
+        cost.push(hosted.server.sent() - before);
+    }
+    assert!(cost[0] > 200_000, "{cost:?}");
+    // The second asks for the branches and nothing else, the third gets one small file.
+    assert!(cost[1] < 1_000 && cost[2] < 2_000, "{cost:?}");
 }
 
 #[tokio::test]
@@ -115,8 +147,10 @@ async fn what_a_killed_run_left_in_the_cache_is_cleared_away() {
     std::fs::write(litter.join("deep/old"), "").unwrap();
     commit(&hosted.clone(), "a.txt", "two\n");
     let tree = hosted.checkout("w2").await;
+    assert_eq!(tree.read(&path("a.txt")), Existing::Text("two\n".into()));
+    assert!(!litter.join("deep").exists());
+    tree.check_out().await.unwrap();
     assert_eq!(std::fs::read_to_string(tree.root().join("a.txt")).unwrap(), "two\n");
-    assert!(!tree.root().join("deep").exists());
 }
 
 #[tokio::test]
@@ -135,7 +169,7 @@ async fn mirrors_that_lost_their_objects_heal() {
     std::fs::remove_dir_all(hosted.mirror().join("objects")).unwrap();
     std::fs::create_dir_all(hosted.mirror().join("objects/pack")).unwrap();
     let tree = hosted.checkout("w2").await;
-    assert_eq!(std::fs::read_to_string(tree.root().join("a.txt")).unwrap(), "one\n");
+    assert_eq!(tree.read(&path("a.txt")), Existing::Text("one\n".into()));
 }
 
 #[tokio::test]
@@ -143,7 +177,9 @@ async fn two_runs_at_once_share_a_mirror_and_nothing_else() {
     let hosted = Hosted::start().await;
     let (one, two) = tokio::join!(hosted.checkout("w1"), hosted.checkout("w2"));
     assert_ne!(one.root(), two.root());
-    one.apply(&plan("b.txt", "one\n")).await.unwrap();
+    let plan_of_one = plan("b.txt", "one\n");
+    let (done, there) = tokio::join!(one.apply(&plan_of_one), two.check_out());
+    done.and(there).unwrap();
     assert!(!two.root().join("b.txt").exists());
     let diff = one.diff(&plan("b.txt", "one\n")).await.unwrap();
     assert!(diff.contains("+one") && diff.matches("diff --git").count() == 1, "{diff}");
@@ -227,6 +263,57 @@ async fn names_of_branches_and_work_trees_can_not_be_anything() {
     assert_eq!(hosted.server.pushes(), 0);
 }
 
+#[tokio::test]
+async fn files_are_what_the_commit_says_without_a_checkout() {
+    let hosted = Hosted::start().await;
+    let clone = hosted.clone();
+    let put = |name: &str, bytes: &[u8]| {
+        let file = clone.join(name);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, bytes).unwrap();
+    };
+    put("src/lib.rs", b"// text\n");
+    put("src/crlf.txt", b"one\r\ntwo\r\n");
+    put("src/latin", b"caf\xe9");
+    put("src/big", &vec![b'x'; 1024 * 1024 + 1]);
+    put("odd/a\nb", b"");
+    put("empty", b"");
+    put(".gitattributes", b"* text eol=crlf ident filter=evil\n");
+    std::os::unix::fs::symlink("/etc", clone.join("out")).unwrap();
+    commit(&clone, "z.txt", "$Id$\n");
+    let tree = hosted.checkout("w1").await;
+    let text = |text: &str| Existing::Text(text.to_owned());
+    let why = Existing::Opaque;
+    for (at, expected) in [
+        ("src/lib.rs", text("// text\n")),
+        ("z.txt", text("$Id$\n")),
+        ("empty", text("")),
+        ("none", Existing::Missing),
+        ("src/none/none", Existing::Missing),
+        ("src", why("it is a directory")),
+        ("odd", why("it is a directory")),
+        ("src/lib.rs/x", why("a part of its path is a file or a symbolic link")),
+        ("src/latin", why("it is not UTF-8 text")),
+        ("src/big", why("it is larger than 1 MiB")),
+        ("out", why("it is a symbolic link")),
+        ("out/passwd", why("it is inside a submodule or behind a symbolic link")),
+        (
+            "SRC/new.rs",
+            why("there is a file or directory whose name differs only in case, and some systems can't hold both"),
+        ),
+    ] {
+        assert_eq!(tree.read(&path(at)), expected, "{at}");
+    }
+    assert!(!tree.root().exists());
+    assert_eq!(tree.left_out(), 1);
+    // Many at a time, each from a git of its own.
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| (0..50).for_each(|_| assert_eq!(tree.read(&path("src/lib.rs")), text("// text\n"))));
+        }
+    });
+}
+
 /// What a command may do to the work tree it was let into, and to the repository behind it.
 const HAVOC: &str = "echo changed > a.txt; echo new > new.txt; mkdir -p deep/dir; echo x > deep/dir/x; chmod +x a.txt; ln -s /etc/passwd link
     echo ignored > .gitignore; echo i > ignored; git init -q inner; echo y > inner/y
@@ -246,6 +333,7 @@ async fn a_work_tree_is_put_back_exactly_and_the_commit_is_the_plan_and_nothing_
     ] {
         let hosted = Hosted::start().await;
         let tree = hosted.checkout("w1").await;
+        tree.check_out().await.unwrap();
         let mut shell = std::process::Command::new("sh");
         shell.args(["-c", &format!("{HAVOC}; {more}")]).current_dir(tree.root());
         let ran = shell.env("GIT_CONFIG_GLOBAL", "/dev/null").output().unwrap();
@@ -256,7 +344,10 @@ async fn a_work_tree_is_put_back_exactly_and_the_commit_is_the_plan_and_nothing_
         assert_eq!(stat, "A\tb.txt", "{more}");
         assert_eq!(git(&hosted.bare(), &["rev-list", "--count", &format!("main..{commit}")]), "1");
 
-        tree.reset().await.unwrap();
+        assert_eq!(tree.read(&path("a.txt")), Existing::Text("one\n".into()), "{more}");
+
+        tree.reset().await;
+        tree.check_out().await.unwrap();
         let mut names: Vec<_> = std::fs::read_dir(tree.root()).unwrap().map(|e| e.unwrap().file_name()).collect();
         names.sort();
         assert_eq!(names, [".git", "a.txt"], "{more}");

@@ -1,8 +1,8 @@
 //! The last line of the screen: every hint does what it says, every sentence is there for one key, and the help ends where it ends.
 
-use super::review;
 use super::screens::{drafts, inbox};
 use super::settings::settings;
+use super::{compare, review};
 use crate::support::desk::{Desk, Sitting};
 use patchwork::tui::keymap::Keymap;
 use patchwork::tui::message::Msg;
@@ -47,6 +47,9 @@ fn situations() -> Vec<(&'static str, Sitting)> {
         ("settings, typing", at(settings(w, h), "5 j j enter")),
         ("review", at(review::bench(w, h), "n")),
         ("review, dropped", at(review::bench(w, h), "n space r")),
+        ("review, compared", at(compare::redraft(w, h), "c ]")),
+        ("run, to be compared", at(compare::redraft(w, h), "v")),
+        ("drafts, to be compared", at(compare::redraft(w, h), "esc")),
         ("review, verify failed", review::failed(w, h)),
         ("review, its base branch", at(review::bench(w, h), "b")),
         ("help", at(inbox(w, h), "?")),

@@ -1,5 +1,6 @@
 //! The screen: its copy of the data, what it shows, and whole sessions at the keyboard.
 
+mod compare;
 mod convergence;
 mod hints;
 mod history;

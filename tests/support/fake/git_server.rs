@@ -9,6 +9,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
@@ -29,6 +30,8 @@ struct Inner {
     complaints: Complaints,
     faults: Faults,
     pushes: Mutex<usize>,
+    /// Bytes answered to who fetches.
+    sent: AtomicUsize,
     /// Never to be seen on a command line.
     secrets: Mutex<Vec<String>>,
 }
@@ -51,6 +54,7 @@ impl GitServer {
             complaints: complaints.clone(),
             faults: faults.clone(),
             pushes: Mutex::default(),
+            sent: AtomicUsize::default(),
             secrets: Mutex::new(vec![token.to_owned()]),
         });
         let router = Router::new().fallback(handle).with_state(Arc::clone(&inner));
@@ -69,6 +73,11 @@ impl GitServer {
     /// Packs received so far, refused ones included.
     pub fn pushes(&self) -> usize {
         *self.inner.pushes.lock().unwrap()
+    }
+
+    /// Bytes that were given to who fetches, lists of branches included.
+    pub fn sent(&self) -> usize {
+        self.inner.sent.load(Ordering::Relaxed)
     }
 
     /// From now on this name and password are asked for, and whoever comes with the token is complained of.
@@ -163,6 +172,9 @@ async fn backend(fake: &Inner, method: &Method, uri: &Uri, headers: &HeaderMap, 
         let _unread = stdin.write_all(&input).await;
     });
     let output = child.wait_with_output().await.unwrap();
+    if uri.path().ends_with("/git-upload-pack") {
+        fake.sent.fetch_add(output.stdout.len(), Ordering::Relaxed);
+    }
     cgi(&output.stdout)
 }
 

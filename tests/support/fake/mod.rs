@@ -211,11 +211,13 @@ impl Faults {
 pub struct Gate {
     reached: watch::Sender<bool>,
     open: watch::Sender<bool>,
+    /// Whoever stood before it has gone away.
+    left: watch::Sender<bool>,
 }
 
 impl Default for Gate {
     fn default() -> Self {
-        Self { reached: watch::channel(false).0, open: watch::channel(false).0 }
+        Self { reached: watch::channel(false).0, open: watch::channel(false).0, left: watch::channel(false).0 }
     }
 }
 
@@ -231,8 +233,22 @@ impl Gate {
         self.open.send_replace(true);
     }
 
+    /// Waits until the client of the request that stands before the gate has closed its connection.
+    pub async fn abandoned(&self) {
+        let mut left = self.left.subscribe();
+        let waited = tokio::time::timeout(TIME, left.wait_for(|left| *left)).await;
+        waited.expect("nobody hung up").unwrap();
+    }
+
     pub async fn pass(&self) {
+        struct Leaves<'a>(&'a Gate);
+        impl Drop for Leaves<'_> {
+            fn drop(&mut self) {
+                self.0.left.send_replace(!*self.0.open.borrow());
+            }
+        }
         self.reached.send_replace(true);
+        let _leaves = Leaves(self);
         self.open.subscribe().wait_for(|open| *open).await.unwrap();
     }
 }

@@ -16,6 +16,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use serde_json::json;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -39,7 +40,8 @@ fn step() -> impl Strategy<Value = Step> {
     let key = prop::sample::select(
         &[
             "j", "k", "g", "G", "r", "space", "u", "z", "3", "1", "d", "x", "enter", "esc", "/", "n", "tab", "i", "s",
-            ":",
+            ":", // The bench.
+            "3", "enter", "v", "c", "n", "N", "]", "[", "space", "b", "D", "p", "P", "y", "e",
         ][..],
     );
     prop_oneof![
@@ -136,6 +138,9 @@ impl Disorder {
         let ids: Vec<DraftId> = going.map(|draft| draft.id.clone()).collect();
         let Some(id) = ids.get(at % 4).cloned() else {
             let id = self.desk.run(&self.report(at), 0, DraftState::Queued);
+            if at.is_multiple_of(2) {
+                self.desk.run_mut(&id).diff = format!("diff --git a/x b/x\n@@ -1,2 +1,2 @@\n-a\n+{at}\n b\n");
+            }
             let news = self.desk.about_run(EventKind::DraftQueued, "", &id);
             return self.happens(news);
         };
@@ -145,6 +150,9 @@ impl Disorder {
             None => (DraftState::Running { stage: Stage::Checkout }, EventKind::DraftStageStarted),
             Some(stage) if at.is_multiple_of(5) => {
                 (DraftState::Failed { stage, reason: "no luck".into() }, EventKind::DraftFailed)
+            }
+            Some(Stage::Check) if at.is_multiple_of(2) => {
+                (DraftState::Waiting { trouble: String::new() }, EventKind::DraftWaiting)
             }
             Some(stage) => match stage_after(stage) {
                 Some(stage) => (DraftState::Running { stage }, EventKind::DraftStageStarted),
@@ -221,8 +229,15 @@ impl Disorder {
         if model.view == View::Drafts
             && let Some(selected) = model.selected_draft()
         {
-            let run = self.desk.runs.iter().find(|run| run.draft.id == selected.id);
-            prop_assert_eq!(model.drafts.run.as_ref().map(|run| &run.detail), run);
+            let run = self.desk.run_as_read(&selected.id);
+            prop_assert_eq!(model.drafts.run.as_ref().map(|run| &run.detail), Some(&run));
+            let bench = &model.drafts.bench;
+            prop_assert!(bench.edits.is_empty(), "every decision is read back");
+            if model.compares() {
+                let told = &model.compared().unwrap().unwrap().told;
+                prop_assert_eq!((&told.draft, Some(&told.against)), (&selected.id, run.earlier.as_ref()));
+                prop_assert!(Arc::ptr_eq(bench.paper.change(), model.sheet().unwrap()));
+            }
         }
         prop_assert!(model.pending.is_empty());
         let row = |row: &Row| self.desk.detail(&row.id).is_some_and(|d| d.matches(filter, Millis(NOON)));

@@ -22,6 +22,7 @@ fn failed(effect: &Effect) -> Answer {
             Answer::Page { generation, filter, side, result: Err(refusal()) }
         }
         Effect::ReadFeedback(id) => Answer::Feedback { id, result: Err(refusal()) },
+        Effect::ReadDifference { asked, .. } => Answer::Difference { asked, result: Err(refusal()) },
         Effect::ReadDraft(id) => Answer::Draft { id, result: Err(refusal()) },
         other => panic!("not a read: {other:?}"),
     }
