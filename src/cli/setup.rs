@@ -77,7 +77,6 @@ impl Setup {
             config: Arc::new(self.loaded.config.clone()),
             secrets: Arc::clone(&self.secrets),
             git: GitCache::new(self.loaded.paths.cache_dir.clone()),
-            cache_dir: self.loaded.paths.cache_dir.clone(),
         }
     }
 

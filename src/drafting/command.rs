@@ -121,8 +121,8 @@ impl<'a> Agent<'a> {
         let last = self.saved.turns.last().and_then(|turn| turn.reply.as_ref());
         let text = last.map_or_else(|| self.brief.clone(), |reply| brief::for_command_again(&self.brief, &reply.text));
         worktree.check_out().await?;
-        // Beside the worktree and not in it, so that it can't become a part of the change; deleted when this returns.
-        let file = brief_file(&self.tools.cache_dir, &text)?;
+        // Beside what the program works on, so that it can't become a part of the change; deleted when this returns.
+        let file = brief_file(worktree.beside(), &text)?;
         let config = &self.tools.config.command;
         let run = AgentRun {
             argv: config.run.clone(),
@@ -152,16 +152,14 @@ impl<'a> Agent<'a> {
     }
 }
 
-fn brief_file(cache_dir: &Path, text: &str) -> Result<tempfile::NamedTempFile, DraftError> {
+fn brief_file(dir: &Path, text: &str) -> Result<tempfile::NamedTempFile, DraftError> {
     let failed = |e: &std::io::Error| {
         DraftError::Local(format!(
             "the brief can't be written to {}: {e}; check the disk and its rights",
-            cache_dir.display()
+            dir.display()
         ))
     };
-    std::fs::create_dir_all(cache_dir).map_err(|e| failed(&e))?;
-    let mut file =
-        tempfile::Builder::new().prefix("brief-").suffix(".md").tempfile_in(cache_dir).map_err(|e| failed(&e))?;
+    let mut file = tempfile::Builder::new().prefix("brief-").suffix(".md").tempfile_in(dir).map_err(|e| failed(&e))?;
     file.write_all(text.as_bytes()).and_then(|()| file.flush()).map_err(|e| failed(&e))?;
     Ok(file)
 }

@@ -16,7 +16,6 @@ use crate::providers::GitCache;
 use crate::providers::http::Http;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 /// One run: a report, the repository behind it, who drafts, and where the change goes.
@@ -63,8 +62,6 @@ pub struct Tools {
     pub secrets: Arc<Secrets>,
     /// Clones and worktrees. Whoever drops a run can wait here until its worktree is gone.
     pub git: GitCache,
-    /// For the brief of a command; safe to delete while no run is active.
-    pub cache_dir: PathBuf,
 }
 
 /// What an interrupted run already has. Nothing in it is done or paid for again.

@@ -5,7 +5,8 @@
 //! is a write like any other, from whichever process: the task hears the bell, sees that its run is over and drops its future,
 //! which stops the request or the command at once.
 
-use super::{Engine, Inner, history, ledger, lock, receipt, refusal};
+use super::lock::RunLock;
+use super::{Engine, Inner, history, ledger, receipt, refusal};
 use crate::config::Config;
 use crate::domain::draft::{Draft, DraftState, DrafterKind, Published, Stage, TargetKind};
 use crate::domain::id::{CommandId, DraftId, FeedbackId};
@@ -158,7 +159,13 @@ impl Engine {
             previous: None,
             replaces: None,
         };
-        let git = GitCache::new(self.inner.options.cache_dir.clone());
+        let cache_dir = &self.inner.options.cache_dir;
+        // An owner that starts takes what nobody has locked for left behind.
+        let _lock = RunLock::take(cache_dir, &job.draft).map_err(|e| {
+            let detail = format!("{} can't be locked: {e}; check the cache directory", cache_dir.display());
+            Refusal::new(RefusalKind::Storage, detail)
+        })?;
+        let git = GitCache::new(cache_dir.clone());
         drafting::dry_run(&job, &self.inner.tools(config, git)).await.map_err(|e| {
             let kind = if matches!(e, DraftError::Configuration(_)) {
                 RefusalKind::Unconfigured
@@ -172,13 +179,7 @@ impl Engine {
 
 impl Inner {
     pub(super) fn tools(&self, config: Arc<Config>, git: GitCache) -> Tools {
-        Tools {
-            http: self.http.clone(),
-            config,
-            secrets: Arc::clone(&self.in_force().secrets),
-            git,
-            cache_dir: self.options.cache_dir.clone(),
-        }
+        Tools { http: self.http.clone(), config, secrets: Arc::clone(&self.in_force().secrets), git }
     }
 
     pub(super) async fn write_as_engine(&self, change: Change) -> Result<(), StoreError> {
@@ -191,12 +192,12 @@ impl Inner {
 ///
 /// False when somebody else is at it: another process, or another task of this one.
 async fn run_one(inner: &Arc<Inner>, git: &GitCache, id: &DraftId) -> bool {
-    let path = inner.options.cache_dir.join("runs").join(format!("{id}.lock"));
-    let lock = match lock::try_take(&path) {
+    let cache_dir = &inner.options.cache_dir;
+    let lock = match RunLock::take(cache_dir, id) {
         Ok(Some(lock)) => lock,
         Ok(None) => return false,
         Err(e) => {
-            let reason = format!("{} can't be locked: {e}; check the cache directory", path.display());
+            let reason = format!("{} can't be locked: {e}; check the cache directory", cache_dir.display());
             end(inner, id, Change::FailDraft { draft: id.clone(), reason }).await;
             return true;
         }
@@ -209,9 +210,6 @@ async fn run_one(inner: &Arc<Inner>, git: &GitCache, id: &DraftId) -> bool {
         }
     }
     drop(lock);
-    if let Err(e) = std::fs::remove_file(&path) {
-        tracing::debug!(error = %e, "a run's lock file stays behind");
-    }
     true
 }
 

@@ -2,11 +2,16 @@
 //!
 //! The lock is the operating system's, so a killed owner leaves nothing to clean up; the file's text only says who it is.
 
+use crate::domain::id::DraftId;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+/// Below the cache directory.
+const RUNS: &str = "runs";
+const LOCK: &str = ".lock";
 
 /// Who owns a database, as its lock file says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,8 +71,45 @@ pub fn take(database: &Path, me: &OwnerInfo) -> Result<Lock, LockError> {
     Ok(Lock { file })
 }
 
+/// Whoever works on a run holds this. Its file goes with it.
+#[derive(Debug)]
+pub(super) struct RunLock {
+    path: PathBuf,
+    /// Given back after the file is gone: see [`Drop`].
+    _lock: Lock,
+}
+
+impl RunLock {
+    /// `None` when somebody has it.
+    pub(super) fn take(cache_dir: &Path, run: &DraftId) -> std::io::Result<Option<Self>> {
+        let path = cache_dir.join(RUNS).join(format!("{run}{LOCK}"));
+        loop {
+            let Some(lock) = try_take(&path)? else { return Ok(None) };
+            // Whoever had it before may have removed the file between its opening and its locking; then another one may be locked now.
+            let still_there = std::fs::metadata(&path).map(|there| there.ino());
+            if still_there.is_ok_and(|there| lock.file.metadata().is_ok_and(|ours| ours.ino() == there)) {
+                return Ok(Some(Self { path, _lock: lock }));
+            }
+        }
+    }
+}
+
+impl Drop for RunLock {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_file(&self.path) {
+            tracing::debug!(%error, path = %self.path.display(), "a run's lock file stays behind");
+        }
+    }
+}
+
+/// The runs that have a lock file, whether somebody holds it or was killed with it.
+pub(super) fn runs(cache_dir: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(cache_dir.join(RUNS)).into_iter().flatten().flatten();
+    entries.filter_map(|entry| Some(entry.file_name().to_str()?.strip_suffix(LOCK)?.to_owned())).collect()
+}
+
 /// Takes an anonymous lock on `path`; `None` when somebody has it.
-pub(super) fn try_take(path: &Path) -> std::io::Result<Option<Lock>> {
+fn try_take(path: &Path) -> std::io::Result<Option<Lock>> {
     if let Some(dir) = path.parent() {
         std::fs::create_dir_all(dir)?;
     }

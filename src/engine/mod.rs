@@ -13,6 +13,7 @@ mod feed;
 mod history;
 mod jobs;
 mod ledger;
+mod leftovers;
 mod lock;
 mod places;
 mod pulls;
@@ -165,6 +166,7 @@ impl Engine {
             let before = self.now().minus(LOG_KEEP_MS);
             self.write(None, Actor::new(Door::Engine, ""), Change::PruneLog { before, keep: LOG_KEEP }).await?;
             self.resume_runs().await?;
+            tokio::spawn(leftovers::clear(Arc::clone(&self.inner)));
             tokio::spawn(self.clone().adopt_orphans());
             tokio::spawn(pulls::look_every(self.clone()));
         }

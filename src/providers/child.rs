@@ -1,7 +1,8 @@
 //! How child processes are started and ended: in a group of their own, without our keys, killed as a tree.
 //!
 //! A child that starts others and is dropped would leave them running; a process group is ended with one signal. What puts
-//! itself into another session on purpose escapes it.
+//! itself into another session on purpose escapes it. A program that may run for ever has a keeper, which ends it when this process
+//! was killed and can't.
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::ffi::OsStr;
@@ -137,16 +138,33 @@ fn has_password(value: &str) -> bool {
     value.split_once("://").is_some_and(|(_, rest)| rest.split('/').next().is_some_and(|host| host.contains('@')))
 }
 
+/// What a keeper does: its input ends when the other end of the pipe is gone, and that is gone with this process, however it ends.
+const KEEP: &str = "read -r _; kill -s KILL -- \"-$1\"";
+
 /// Ends a child's whole group when it is dropped.
 #[derive(Debug)]
 pub(super) struct Group {
     leader: Option<Pid>,
+    keeper: Option<Child>,
 }
 
 impl Group {
     /// Of a child that [`command`] started and nobody has waited for yet.
     pub(super) fn of(child: &Child) -> Self {
-        Self { leader: child.id().and_then(|id| Pid::from_raw(id.cast_signed())) }
+        Self { leader: child.id().and_then(|id| Pid::from_raw(id.cast_signed())), keeper: None }
+    }
+
+    /// The same, and the group does not outlive this process.
+    pub(super) fn kept(child: &Child) -> Self {
+        let mut group = Self::of(child);
+        let keeper = group.leader.and_then(|leader| {
+            let mut keeper = command("sh");
+            keeper.args(["-c", KEEP, "sh", &leader.as_raw_pid().to_string()]).current_dir("/");
+            let started = keeper.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+            started.inspect_err(|error| tracing::warn!(%error, "a program may outlive this process")).ok()
+        });
+        group.keeper = keeper;
+        group
     }
 
     /// Kills whatever is left. Called right after the leader was waited for, too: the group's number can't be given away
@@ -156,6 +174,8 @@ impl Group {
             // The only error is that nobody is left, which is what we want.
             let _gone = kill_process_group(leader, Signal::KILL);
         }
+        // Killed as it is dropped, before its pipe is closed: it has nothing to do any more.
+        self.keeper = None;
     }
 }
 

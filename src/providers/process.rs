@@ -1,8 +1,8 @@
 //! Runs a coding agent that has a command line: the brief on its standard input, its output passed on as it comes.
 //!
 //! No shell is involved. The agent gets the user's environment without any key of ours (the vendors' keys included: see
-//! `child`), runs in a process group of its own, and is killed with everything it started when its time is up or the
-//! future is dropped. What it changed is looked at afterwards, in the work tree.
+//! `child`), runs in a process group of its own, and is killed with everything it started when its time is up, the
+//! future is dropped, or this process is killed itself. What it changed is looked at afterwards, in the work tree.
 
 use super::child::{self, DRAIN, Group};
 use super::error::{ProviderError, duration};
@@ -71,7 +71,7 @@ pub async fn run(run: AgentRun, on_output: &mut (dyn FnMut(&str) + Send)) -> Res
     }
     command.args(arguments).current_dir(&run.dir).envs(run.env.iter().map(|(k, v)| (k, v)));
     let mut child = command.spawn().map_err(|e| cannot_start(program, &e))?;
-    let mut group = Group::of(&child);
+    let mut group = Group::kept(&child);
     let limit = run.timeout;
     let ended = tokio::time::timeout(limit, converse(&mut child, &mut group, &run, on_output)).await;
     group.kill();

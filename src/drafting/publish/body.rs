@@ -99,13 +99,16 @@ pub(in crate::drafting) fn names_report(body: &str, id: &str) -> bool {
     last.is_some_and(|rest| rest.starts_with(&code(id, MAX_ID)))
 }
 
-/// The commit message: subject, one line on the report, trailers.
+/// The commit message: subject, what changed and why, one line on the report, trailers.
 pub(super) fn commit(job: &Job, change: &SavedChange, drafter: &str, trailers: &[String]) -> String {
     let feedback = &job.report.feedback;
     let clip = |text: &str, max| crate::domain::text::clipped(&plain::inert(text), max);
+    // A local branch has no pull request that would say it.
+    let summary = plain::inert_lines(&change.summary);
     let mut message = format!(
-        "{}\n\nAn agent reported: {}\n\nPatchwork-Report: {}\nPatchwork-Draft: {}\nPatchwork-Drafter: {}\n",
+        "{}{}\n\nAn agent reported: {}\n\nPatchwork-Report: {}\nPatchwork-Draft: {}\nPatchwork-Drafter: {}\n",
         change.title,
+        if summary.is_empty() { summary } else { format!("\n\n{summary}") },
         clip(&report_line(&feedback.report.what_i_needed), 200),
         clip(feedback.id.as_str(), MAX_ID),
         job.number,

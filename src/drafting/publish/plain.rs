@@ -44,6 +44,24 @@ pub(crate) fn inert(raw: &str) -> String {
     out
 }
 
+/// Most lines of a text in a commit message.
+const MAX_LINES: usize = 60;
+
+/// The same for a text of several lines, none of which git takes for a trailer.
+pub(crate) fn inert_lines(raw: &str) -> String {
+    let cut = raw.lines().nth(MAX_LINES).map(|_| "…".to_owned());
+    let lines = raw.lines().take(MAX_LINES).map(|line| {
+        let indent = line.len() - line.trim_start_matches(' ').len();
+        let inert = inert(line);
+        let key = inert.split_once(':').map_or("", |(key, _)| key.trim_end());
+        let is_trailer = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        let mark = if is_trailer { "> " } else { "" };
+        format!("{}{mark}{inert}", " ".repeat(indent.min(8))).trim_end().to_owned()
+    });
+    let text = lines.chain(cut).collect::<Vec<_>>().join("\n");
+    text.trim_matches('\n').to_owned()
+}
+
 /// `https://x/y` as `x/y`: without its scheme an address is no link to anybody.
 fn without_schemes(line: &str) -> String {
     let mut line = line.to_owned();
@@ -138,6 +156,16 @@ mod tests {
         }
         assert_eq!(title("...", "no way to @sort"), "Close a reported gap: no way to sort");
         assert!(title(&"long ".repeat(100), "h").chars().count() <= MAX_TITLE);
+    }
+
+    #[test]
+    fn texts_keep_their_lines_and_none_is_a_trailer() {
+        let raw = "\n\nFixes #12 for @octocat:\n\n- one [skip ci]\n  - two\nCo-authored-by: Eve <eve@x>\nSee: this\n\n";
+        let expected =
+            "Fixes no. 12 for octocat:\n\n- one (skip ci)\n  - two\n> Co-authored-by: Eve <evex>\n> See: this";
+        assert_eq!(inert_lines(raw), expected);
+        let long = inert_lines(&"x\n".repeat(100));
+        assert!(long.lines().count() == MAX_LINES + 1 && long.ends_with("\n…"), "{long}");
     }
 
     #[test]

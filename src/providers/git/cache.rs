@@ -66,6 +66,11 @@ impl GitCache {
         Self { dir: cache_dir, trees: TaskTracker::new() }
     }
 
+    /// Where each run has a directory.
+    pub(super) fn worktrees(&self) -> PathBuf {
+        self.dir.join("worktrees")
+    }
+
     /// Waits until every work tree made through this handle has been removed. A dropped one is removed in the background.
     pub async fn until_clean(&self) {
         self.trees.close();
@@ -125,7 +130,7 @@ impl GitCache {
             Some(_) | None => newest,
         };
         let snapshot = Snapshot::of(&mirror, &commit).await?;
-        let dir = self.dir.join("worktrees").join(work_id);
+        let dir = self.worktrees().join(work_id);
         remove(&dir).await?;
         private_dir(&dir)?;
         let tree = Worktree::new(dir, mirror, address, (base.branch, commit), snapshot, self.trees.token());
@@ -283,6 +288,7 @@ pub(super) async fn add_worktree(mirror: &Path, root: &Path, commit: &str) -> Re
     let _lock = lock(mirror).await?;
     settings(mirror, commit.len())?;
     remove(root).await?;
+    unlock_worktrees(mirror);
     Git::bare(mirror, "worktree").args(["prune"]).run().await?;
     let git = Git::bare(mirror, "worktree").args(["add", "--quiet", "--detach", "--force"]);
     git.args([root.as_os_str(), commit.as_ref()]).run().await?;
@@ -291,6 +297,15 @@ pub(super) async fn add_worktree(mirror: &Path, root: &Path, commit: &str) -> Re
     match text.trim().strip_prefix("gitdir: ") {
         Some(git_dir) => Ok(root.join(git_dir)),
         None => Err(ProviderError::git("worktree", "the new work tree does not name its repository")),
+    }
+}
+
+/// git locks a work tree while it makes it, and one that was killed at that stays locked. Only whoever holds our lock makes any.
+fn unlock_worktrees(mirror: &Path) {
+    for entry in std::fs::read_dir(mirror.join("worktrees")).into_iter().flatten().flatten() {
+        if std::fs::remove_file(entry.path().join("locked")).is_ok() {
+            tracing::info!(path = %entry.path().display(), "a work tree was not finished when its run was interrupted");
+        }
     }
 }
 

@@ -10,6 +10,7 @@ mod beneath;
 mod cache;
 mod command;
 mod commit;
+mod leftover;
 mod objects;
 mod remote;
 mod removal;

@@ -74,6 +74,11 @@ impl Worktree {
         self.dir.join(format!("index-{}", uuid::Uuid::now_v7()))
     }
 
+    /// Where the run keeps files of its own: beside the directory that a program works in, and gone together with it.
+    pub fn beside(&self) -> &Path {
+        &self.dir
+    }
+
     /// Whether a file of a plan is to be executable.
     pub(super) fn is_executable(&self, path: &RepoPath, file: &NewFile) -> bool {
         let before = file.from.as_ref().unwrap_or(path);

@@ -47,6 +47,8 @@ fn a_change_waits_and_is_published_with_what_was_decided() {
     assert_eq!((&run["draft"]["state"], &run["choices"]["title"]), (&"published".into(), &"Search by date".into()));
     let branch = run["draft"]["published"]["branch"].as_str().unwrap();
     assert_eq!(bench.git(&["log", "-1", "--format=%s", branch]), "Search by date");
+    let message = bench.git(&["log", "-1", "--format=%b", branch]);
+    assert!(message.starts_with("Because dates matter.\n\nAn agent reported: "), "{message}");
     assert_eq!(run["choices"]["summary"], "Because dates matter.");
     assert_eq!(
         bench.git(&["diff", "--name-status", "main", branch]),

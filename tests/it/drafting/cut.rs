@@ -163,7 +163,6 @@ impl Bench {
             config: Arc::new(self.world.config.clone()),
             secrets: Arc::new(self.world.secrets.clone()),
             git: GitCache::new(self.world.cache()),
-            cache_dir: self.world.cache(),
         }
     }
 

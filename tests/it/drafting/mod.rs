@@ -125,7 +125,6 @@ impl Bench {
             config: Arc::new(self.config.clone()),
             secrets: Arc::new(self.secrets.clone()),
             git: GitCache::new(self.cache()),
-            cache_dir: self.cache(),
         }
     }
 

@@ -142,6 +142,16 @@ async fn what_a_killed_run_left_in_the_cache_is_cleared_away() {
     for entry in std::fs::read_dir(mirror.join("refs/patchwork")).unwrap().flatten() {
         std::fs::write(format!("{}.lock", entry.path().display()), "").unwrap();
     }
+    // A checkout that was killed before git had finished it.
+    for name in ["w2", "w9"] {
+        let half = mirror.join("worktrees").join(name);
+        std::fs::create_dir_all(&half).unwrap();
+        let tree = hosted.dir.path().join("cache/worktrees").join(name).join("tree/.git");
+        std::fs::write(half.join("gitdir"), format!("{}\n", tree.display())).unwrap();
+        std::fs::write(half.join("commondir"), "../..\n").unwrap();
+        std::fs::write(half.join("HEAD"), format!("{}\n", git(&hosted.clone(), &["rev-parse", "HEAD"]))).unwrap();
+        std::fs::write(half.join("locked"), "initializing\n").unwrap();
+    }
     let litter = hosted.dir.path().join("cache/worktrees/w2");
     std::fs::create_dir_all(litter.join("deep")).unwrap();
     std::fs::write(litter.join("deep/old"), "").unwrap();
@@ -151,6 +161,7 @@ async fn what_a_killed_run_left_in_the_cache_is_cleared_away() {
     assert!(!litter.join("deep").exists());
     tree.check_out().await.unwrap();
     assert_eq!(std::fs::read_to_string(tree.root().join("a.txt")).unwrap(), "two\n");
+    assert!(!mirror.join("worktrees/w9").exists());
 }
 
 #[tokio::test]
