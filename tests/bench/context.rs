@@ -69,7 +69,7 @@ fn bulk() -> Fallible<()> {
         let mut random = Random(7);
         let mut texts: HashMap<RepoPath, String> = HashMap::new();
         for at in 0..BULK_FILES {
-            let path = RepoPath::parse(&format!("bulk/part_{at}.{ending}"))?;
+            let path = RepoPath::parse(format!("bulk/part_{at}.{ending}"))?;
             texts.insert(path, unique_words(&mut random, BULK / BULK_FILES));
         }
         texts.insert(RepoPath::parse("src/needle.py")?, NEEDLE.to_owned());
@@ -97,7 +97,7 @@ fn bulk() -> Fallible<()> {
 fn unique_words(random: &mut Random, bytes: usize) -> String {
     let mut text = String::with_capacity(bytes + 64);
     while text.len() < bytes {
-        text.push_str(&format!("item{}Key_{:x}: \"v{}\",\n", random.next(), random.next(), random.next()));
+        text.extend([format!("item{}Key_{:x}: \"v{}\",\n", random.next(), random.next(), random.next())]);
     }
     text
 }

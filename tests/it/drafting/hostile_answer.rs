@@ -148,8 +148,8 @@ async fn too_much_and_too_odd_is_refused() {
     }
     // Half of a character, which JSON can say and no text can hold.
     let half = r#"{"look_up":[],"title":"x","summary":"x","files":[{"path":"a.py","action":"create","content":"\ud800","edits":[]}]}"#;
-    let (told, reason) = refused(&world, &id, Reply::says(half.to_owned())).await;
-    assert!(told.contains("surrogate") && reason.contains("surrogate"), "{reason}");
+    let (told, reason) = refused(&world, &id, Reply::says(half)).await;
+    assert!(told.contains("hex escape") && reason.contains("does not fit the schema"), "{reason}");
     world.good_reply();
     world.publish(&id).await;
 }
