@@ -92,8 +92,8 @@ pub enum Answer {
 /// What a text is that somebody writes in `$EDITOR`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Subject {
-    /// A note on a report.
-    Note(FeedbackId),
+    /// A note on reports; the text is kept with the first of them.
+    Note(Vec<FeedbackId>),
     /// Title and text of a change that waits.
     Change(DraftId),
 }

@@ -81,8 +81,8 @@ pub enum Question {
     QuitWhileDrafting(usize),
     /// Take a repository or a key out of its file; `label` is how the question calls it.
     RemoveSetting { name: String, label: String },
-    /// Throw away a change that waits for its review.
-    Discard(DraftId),
+    /// Throw away changes that wait for their review.
+    Discard(Vec<DraftId>),
     /// Draft these reports again, which throws away that many changes that wait for their review.
     Replace { reports: Vec<FeedbackId>, waiting: usize },
 }
@@ -100,6 +100,7 @@ pub enum Pending {
     },
     Note {
         report: FeedbackId,
+        batch: NoteBatch,
     },
     Draft {
         report: FeedbackId,
@@ -119,6 +120,18 @@ pub enum Pending {
     Publish {
         draft: DraftId,
     },
+}
+
+/// One note that goes to each of some reports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoteBatch {
+    /// The first of its commands.
+    pub id: CommandId,
+    /// The report that its text is kept with until all have it.
+    pub kept_with: FeedbackId,
+    pub size: usize,
+    /// One of them was refused.
+    pub refused: bool,
 }
 
 /// A review mark that can be taken back.
@@ -144,9 +157,12 @@ pub enum Focus {
 /// A note being written.
 #[derive(Debug)]
 pub struct NoteEditor {
+    /// The one beside it, and the one that the text is kept with.
     pub report: FeedbackId,
+    /// Those that are to have the note and do not have it yet.
+    pub reports: Vec<FeedbackId>,
     pub area: TextArea<'static>,
-    /// Sent and not answered yet.
+    /// Sent and not answered yet: the first of the commands.
     pub saving: Option<CommandId>,
     /// To be handed to agents that meet the same gap.
     pub public: bool,
@@ -526,7 +542,7 @@ impl Model {
     pub fn is_pending(&self, report: &FeedbackId) -> bool {
         self.pending.values().any(|p| match p {
             Pending::Review { reports, .. } => reports.contains(report),
-            Pending::Note { report: r } | Pending::Draft { report: r, .. } => r == report,
+            Pending::Note { report: r, .. } | Pending::Draft { report: r, .. } => r == report,
             Pending::Cancel { .. } | Pending::Decision { .. } | Pending::Publish { .. } | Pending::Setting { .. } => {
                 false
             }

@@ -14,7 +14,11 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, model: &Model, editor: &NoteEdi
     let width = usize::from(area.width);
     let what = if editor.public { "Public answer" } else { "Note" };
     let saving = if editor.saving.is_some() { ": saving …" } else { "" };
-    let title = format!("─ {what}{saving} ");
+    let under = match editor.reports.len() {
+        0 | 1 => String::new(),
+        n => format!(" under {n} reports"),
+    };
+    let title = format!("─ {what}{under}{saving} ");
     let rule = format!("{title}{}", "─".repeat(width.saturating_sub(title.chars().count())));
     let top = Rect { height: 1, ..area };
     frame.render_widget(Paragraph::new(Line::styled(fit::cut(&rule, width), model.theme.note)), top);

@@ -21,9 +21,10 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, model: &Model, question: &Quest
         Question::QuitWhileDrafting(n) => {
             format!("{n} drafts are running. They go on when Patchwork runs again. Quit?  {yes} yes  {no} no")
         }
-        Question::Discard(_) => {
-            format!("Discard this change? A re-draft costs anew.  {yes} yes  {no} no")
-        }
+        Question::Discard(drafts) => match drafts.len() {
+            1 => format!("Discard this change? A re-draft costs anew.  {yes} yes  {no} no"),
+            n => format!("Discard {n} changes that wait for your review? Re-drafts cost anew.  {yes} yes  {no} no"),
+        },
         Question::Replace { waiting: 1, .. } => {
             format!("Draft again? The change that waits for your review would be thrown away.  {yes} yes  {no} no")
         }

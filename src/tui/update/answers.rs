@@ -67,7 +67,7 @@ pub(super) fn answer(model: &mut Model, answer: Answer, out: &mut Vec<Effect>) {
         Answer::KeySaved { name, result } => settings_edit::key_answered(model, &name, result, out),
         Answer::Checked { check, result } => settings::checked(model, &check, result),
         Answer::Submitted { id, result } => submitted(model, &id, result, out),
-        Answer::Edited { subject: Subject::Note(feedback), result } => note::edited(model, feedback, result, out),
+        Answer::Edited { subject: Subject::Note(reports), result } => note::edited(model, reports, result, out),
         Answer::Edited { subject: Subject::Change(draft), result } => bench::edited(model, draft, result, out),
         Answer::NotKept(why) => {
             model.say(Mood::Bad, format!("What you type can't be kept on disk until it is saved: {why}"));
@@ -97,7 +97,7 @@ fn submitted(model: &mut Model, id: &CommandId, result: Result<Receipt, Refusal>
     let Some(pending) = model.pending.remove(id) else { return };
     match (pending, result) {
         (Pending::Setting { name }, result) => settings_edit::setting_answered(model, id, &name, result, out),
-        (Pending::Note { report }, result) => note::answered(model, id, report, result, out),
+        (Pending::Note { report, batch }, result) => note::answered(model, &report, &batch, result, out),
         (Pending::Review { reports, reviewed, undoing, .. }, Ok(_)) => {
             triage::reviewed(model, &reports, reviewed, undoing);
         }

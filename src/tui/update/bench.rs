@@ -384,15 +384,18 @@ pub(super) fn publish(model: &mut Model, anyway: bool, out: &mut Vec<Effect>) {
 
 pub(super) fn ask_discard(model: &mut Model) {
     if let Some(draft) = model.selected_draft().filter(|_| model.waits()).map(|draft| draft.id.clone()) {
-        model.overlays.push(Overlay::Confirm(Question::Discard(draft)));
+        model.overlays.push(Overlay::Confirm(Question::Discard(vec![draft])));
     }
 }
 
-pub(super) fn discard(model: &mut Model, draft: &DraftId, out: &mut Vec<Effect>) {
-    // Somebody else may have published it while the question stood there: then it is not cancelled half way.
-    let waits = model.mirror.drafts().iter().any(|d| d.id == *draft && super::super::model::is_waiting(d));
-    if !waits {
+pub(super) fn discard(model: &mut Model, mut drafts: Vec<DraftId>, out: &mut Vec<Effect>) {
+    // Somebody else may have published one while the question stood there: then it is not cancelled half way.
+    let waits = |id: &DraftId| model.mirror.drafts().iter().any(|d| d.id == *id && super::super::model::is_waiting(d));
+    drafts.retain(waits);
+    if drafts.is_empty() {
         return model.say(Mood::Plain, "This change no longer waits: nothing was discarded");
     }
-    super::drafts::send_cancel(model, draft.clone(), out);
+    for draft in drafts {
+        super::drafts::send_cancel(model, draft, out);
+    }
 }

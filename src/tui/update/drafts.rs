@@ -77,22 +77,33 @@ pub(super) fn started(model: &mut Model, receipt: &Receipt) {
     }
 }
 
+/// Cancels the runs of what is meant. What is paid for and finished is not thrown away by one key.
 pub(super) fn cancel(model: &mut Model, out: &mut Vec<Effect>) {
-    let draft = match model.view {
-        View::Inbox => model.row().and_then(|row| model.mirror.draft_of(&row.id)),
-        View::Drafts => model.selected_draft(),
-        View::Servers | View::Settings => None,
-    };
-    let Some(draft) = draft.filter(|d| !d.state.is_over()) else {
+    let drafts: Vec<Draft> = meant(model).into_iter().filter(|draft| !draft.state.is_over()).cloned().collect();
+    if drafts.is_empty() {
         return model.say(Mood::Plain, "There is no running draft here to cancel");
-    };
-    // What is paid for and finished is not thrown away by one key.
-    if is_waiting(draft) {
-        let question = Question::Discard(draft.id.clone());
-        return model.overlays.push(Overlay::Confirm(question));
     }
-    let draft = draft.id.clone();
-    send_cancel(model, draft, out);
+    if model.view == View::Inbox {
+        // The selection has served.
+        model.inbox.marked.clear();
+    }
+    let (waiting, running): (Vec<_>, Vec<_>) = drafts.into_iter().partition(is_waiting);
+    for draft in running {
+        send_cancel(model, draft.id, out);
+    }
+    if !waiting.is_empty() {
+        let question = Question::Discard(waiting.into_iter().map(|draft| draft.id).collect());
+        model.overlays.push(Overlay::Confirm(question));
+    }
+}
+
+/// The runs that the next action is for: those of the reports that are meant, or the selected one.
+pub(super) fn meant(model: &Model) -> Vec<&Draft> {
+    match model.view {
+        View::Inbox => triage::targets(model).iter().filter_map(|report| model.mirror.draft_of(report)).collect(),
+        View::Drafts => model.selected_draft().into_iter().collect(),
+        View::Servers | View::Settings => Vec::new(),
+    }
 }
 
 pub(super) fn send_cancel(model: &mut Model, draft: DraftId, out: &mut Vec<Effect>) {

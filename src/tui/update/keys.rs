@@ -178,7 +178,7 @@ fn yes(model: &mut Model, out: &mut Vec<Effect>) {
     match model.overlays.pop() {
         Some(Overlay::Confirm(Question::QuitWhileDrafting(_))) => out.push(Effect::Quit),
         Some(Overlay::Confirm(Question::RemoveSetting { name, .. })) => settings::remove_now(model, name, out),
-        Some(Overlay::Confirm(Question::Discard(draft))) => bench::discard(model, &draft, out),
+        Some(Overlay::Confirm(Question::Discard(drafts))) => bench::discard(model, drafts, out),
         Some(Overlay::Confirm(Question::Replace { reports, .. })) => drafts::start_all(model, reports, true, out),
         Some(Overlay::Help { .. }) | None => {}
     }

@@ -4,7 +4,7 @@ use super::super::action::{Action, Context};
 use super::super::keymap::Binding;
 use super::super::model::{FilterInput, Focus, Model, NoteEditor, Reviewed, View};
 use super::super::settings::SettingsFocus;
-use super::{bench, settings, triage};
+use super::{bench, drafts, settings, triage};
 use crate::domain::draft::{TargetKind, Verdict};
 
 /// The word of a key for the footer; `None` where it has none, or would do nothing.
@@ -44,9 +44,9 @@ fn useful(model: &Model, action: Action) -> bool {
         Action::BaseBranch | Action::ReadyOrDraft => draft.is_some_and(|d| d.target == TargetKind::Github),
         Action::Publish => draft.is_some_and(|d| d.verdict != Some(Verdict::Failed) && !model.is_leaving(&d.id)),
         Action::PublishAnyway => draft.is_some_and(|d| d.verdict == Some(Verdict::Failed) && !model.is_leaving(&d.id)),
-        Action::Cancel => draft.is_some_and(|d| !d.state.is_over()),
-        Action::Redraft => draft.is_some_and(|d| !d.state.is_active()),
-        Action::Draft => row.is_some() && draft.is_none(),
+        Action::Cancel => drafts::meant(model).iter().any(|d| !d.state.is_over()),
+        Action::Redraft => drafts::meant(model).iter().any(|d| !d.state.is_active()),
+        Action::Draft => row.is_some() && drafts::meant(model).len() < triage::targets(model).len(),
         Action::OpenLink => triage::link(model).is_some(),
         Action::Copy => triage::copied(model).is_some(),
         Action::Note | Action::NoteInEditor | Action::Review | Action::Select => row.is_some(),

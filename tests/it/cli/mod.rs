@@ -6,6 +6,7 @@ mod config;
 mod difference;
 mod doctor;
 mod draft;
+mod environment;
 mod faults;
 mod hostile;
 mod publish;

@@ -6,6 +6,7 @@ mod control;
 mod crash;
 mod cut;
 mod difference;
+mod edited;
 mod every_model;
 mod hostile_answer;
 mod hostile_report;
@@ -23,6 +24,7 @@ mod repair;
 mod resume;
 mod review;
 mod secrets;
+mod tried;
 mod verify;
 mod whole;
 

@@ -3,8 +3,8 @@
 use super::{KEY, PATIENT, Stranger, http};
 use crate::support::fake::Fault;
 use crate::support::fake::github::{
-    CHECK_RUNS, COMMENT, CONVERSATION, CREATE, EDIT, Github as Fake, LABEL, LIST, NEW_LABEL, PULL, REPOSITORY,
-    REVIEWERS, STATUS,
+    CHECK_RUNS, COMMENT, CONVERSATION, CREATE, EDIT, Github as Fake, LABEL, LIST, NEW_LABEL, PULL, RATE_LIMIT,
+    REPOSITORY, REVIEWERS, STATUS,
 };
 use crate::support::git::{commit_tree, git};
 use patchwork::config::GithubConfig;
@@ -51,6 +51,25 @@ async fn a_repository_and_its_pull_requests_are_read() {
     assert_eq!(client.find_open("o/r", "work", "main").await.unwrap().map(|p| p.number), Some(1));
     let again = client.open_pull_request("o/r", &new_pull()).await.unwrap();
     assert_eq!((again.number, fake.pulls().len()), (1, 1), "the one that is there");
+}
+
+#[tokio::test]
+async fn a_token_is_tried_without_a_repository() {
+    let (fake, _dir) = fake().await;
+    assert_eq!(client(&fake).requests_left().await.unwrap(), Some(4_321));
+    assert_eq!(fake.calls(), ["GET /rate_limit"]);
+    fake.fail(RATE_LIMIT, Fault::status(502, "")).fail(RATE_LIMIT, Fault::HangUp);
+    assert_eq!(client(&fake).requests_left().await.unwrap(), Some(4_321), "a look can be repeated");
+    fake.facts().left = None;
+    assert_eq!(client(&fake).requests_left().await.unwrap(), None, "a server that counts nothing");
+    let config = GithubConfig { api_url: fake.url().into(), ..GithubConfig::default() };
+    let refused = Github::new(http(PATIENT).0, &config, "another".to_owned().into()).requests_left().await.unwrap_err();
+    assert!(matches!(refused, ProviderError::Auth { .. }), "{refused}");
+    for body in ["{}", "[]", "<html>", r#"{"resources":{"core":{"remaining":-1}}}"#] {
+        fake.fail(RATE_LIMIT, Fault::status(200, body));
+        let error = client(&fake).requests_left().await.unwrap_err().to_string();
+        assert!(error.starts_with("GitHub"), "{body}: {error}");
+    }
 }
 
 #[tokio::test]

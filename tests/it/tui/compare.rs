@@ -201,6 +201,17 @@ fn it_is_offered_where_there_is_a_draft_before_that_has_a_diff() {
 }
 
 #[test]
+fn a_draft_that_waits_no_more_is_compared_too() {
+    let mut s = redraft_with(120, 40, |desk| {
+        desk.run_mut(&d2()).draft.state = published("https://github.com/ada/billing/pull/2");
+    });
+    s.keys("c ] n");
+    assert!(s.scene.shows("hunk 1 of 1, file 1 of 3") && s.scene.shows("c whole change"), "{}", s.scene.text());
+    s.keys("c");
+    assert!(s.scene.shows("title and text") && s.scene.shows("c compare"), "{}", s.scene.text());
+}
+
+#[test]
 fn from_the_list_it_opens_the_difference() {
     let mut s = redraft(120, 40);
     s.keys("esc c");

@@ -16,6 +16,9 @@ use std::sync::Arc;
 /// What the fake calls the models it knows.
 pub const MODELS: [&str; 2] = ["qwen-test:7b", "llama-other:latest"];
 
+/// One more on its list, which is about to leave.
+pub const LEAVING: &str = "vendor/leaving";
+
 /// What differs between such servers.
 #[derive(Debug, Clone, Copy)]
 pub struct Dialect {
@@ -84,7 +87,10 @@ async fn handle(State(fake): State<Arc<Inner>>, request: Request) -> Response {
         (&Method::GET, "/v1/models") => {
             let model =
                 |id: &&str| json!({"id": id, "object": "model", "created": 1_767_225_600, "owned_by": "library"});
-            let data: Vec<Value> = MODELS.iter().map(model).collect();
+            let mut data: Vec<Value> = MODELS.iter().map(model).collect();
+            data.push(
+                json!({"id": LEAVING, "name": "Leaving", "created": 1_767_225_600, "expiration_date": "2027-01-15"}),
+            );
             let headers = [("content-type", "application/json".into())];
             answer(200, &headers, json!({"object": "list", "data": data}).to_string())
         }

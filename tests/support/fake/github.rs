@@ -31,8 +31,10 @@ pub const LABEL: &str = "POST labels of a pull";
 pub const REVIEWERS: &str = "POST reviewers";
 pub const CHECK_RUNS: &str = "GET check runs";
 pub const STATUS: &str = "GET status";
+/// Not of a repository.
+pub const RATE_LIMIT: &str = "GET rate limit";
 
-pub const ROUTES: [&str; 15] = [
+pub const ROUTES: [&str; 16] = [
     OPEN,
     REPOSITORY,
     LIST,
@@ -48,6 +50,7 @@ pub const ROUTES: [&str; 15] = [
     REVIEWERS,
     CHECK_RUNS,
     STATUS,
+    RATE_LIMIT,
 ];
 
 /// What can be said about the repository.
@@ -63,6 +66,8 @@ pub struct Facts {
     pub page: usize,
     /// Who can be asked for a review.
     pub reviewers: Vec<String>,
+    /// Requests that are left in this hour; `None` where they are not counted, as on some servers of one's own.
+    pub left: Option<u32>,
 }
 
 #[derive(Debug)]
@@ -106,6 +111,7 @@ impl Github {
             hidden: Vec::new(),
             page: 100,
             reviewers: vec!["ada".into(), "octo-team".into()],
+            left: Some(4_321),
         };
         let inner = Arc::new(Inner {
             token: token.to_owned(),
@@ -209,6 +215,19 @@ impl Inner {
         let body = json!({"id": 1, "full_name": self.slug, "default_branch": branch, "private": true,
             "archived": facts.archived, "permissions": permissions, "has_issues": true});
         json_answer(200, &body)
+    }
+
+    /// The only call that every good token may make.
+    fn rate_limit(&self, method: &Method, query: &str) -> Response {
+        if *method != Method::GET || !query.is_empty() {
+            return self.invalid(format!("there is no {method} /rate_limit?{query}"));
+        }
+        let Some(left) = self.facts.lock().unwrap().left else {
+            return json_answer(404, &json!({"message": "Rate limiting is not enabled."}));
+        };
+        let of = |limit: u32, left: u32| json!({"limit": limit, "used": limit - left, "remaining": left, "reset": 1_795_179_600});
+        let resources = json!({"core": of(5_000, left), "search": of(30, 30), "graphql": of(5_000, 5_000)});
+        json_answer(200, &json!({"resources": resources, "rate": of(5_000, left)}))
     }
 
     fn list(&self, asked: &Asked<'_>) -> Response {
@@ -457,6 +476,10 @@ async fn handle(State(fake): State<Arc<Inner>>, request: Request) -> Response {
         fake.complaints.add(format!("nothing is outside of {}: {uri}", fake.prefix));
         return not_found();
     };
+    if path == "/rate_limit" {
+        let act = async { fake.rate_limit(&method, uri.query().unwrap_or_default()) };
+        return fake.faults.apply(RATE_LIMIT, act).await;
+    }
     let Some(behind) = path.strip_prefix(&format!("/repos/{}", fake.slug)) else {
         // As for a repository that the token can't see.
         fake.complaints.unless(path.starts_with("/repos/"), || format!("there is no {method} {uri}"));

@@ -79,18 +79,21 @@ async fn a_note_from_the_users_editor_is_saved_at_once() {
     let [Effect::Edit { subject: Subject::Note(feedback), text, .. }] = &s.outside[..] else {
         panic!("{:?}", s.outside)
     };
-    assert_eq!((feedback, text.as_str()), (&a, "begun here"));
+    assert_eq!((&feedback[..], text.as_str()), (std::slice::from_ref(&a), "begun here"));
     s.send(Msg::Answer(Answer::Edited {
-        subject: Subject::Note(a.clone()),
+        subject: Subject::Note(vec![a.clone()]),
         result: Ok("begun here, ended there".into()),
     }))
     .await;
     let notes = s.test.engine.feedback(&a).await.unwrap().notes;
     assert_eq!(notes[0].content, "begun here, ended there");
     assert!(s.kept.is_empty());
-    s.send(Msg::Answer(Answer::Edited { subject: Subject::Note(a.clone()), result: Ok("  \n".into()) })).await;
-    s.send(Msg::Answer(Answer::Edited { subject: Subject::Note(a.clone()), result: Err("no editor is set".into()) }))
-        .await;
+    s.send(Msg::Answer(Answer::Edited { subject: Subject::Note(vec![a.clone()]), result: Ok("  \n".into()) })).await;
+    s.send(Msg::Answer(Answer::Edited {
+        subject: Subject::Note(vec![a.clone()]),
+        result: Err("no editor is set".into()),
+    }))
+    .await;
     assert!(s.scene.footer().contains("no editor is set"));
     assert_eq!(s.test.engine.feedback(&a).await.unwrap().notes.len(), 1);
 }
@@ -199,4 +202,60 @@ async fn ctrl_p_makes_the_note_an_answer_for_agents_and_back() {
     let kept: Vec<_> = notes.iter().map(|n| (n.content.as_str(), n.public)).collect();
     assert_eq!(kept, [("use list", false), ("for agents", true)]);
     assert!(s.scene.shows("Public answer by ada"), "{}", s.scene.text());
+}
+
+fn notes(s: &Sitting, id: &str) -> Vec<String> {
+    let detail = s.desk.detail(&FeedbackId::trusted(id)).unwrap();
+    detail.notes.iter().map(|note| note.content.clone()).collect()
+}
+
+#[test]
+fn one_note_goes_under_every_selected_report() {
+    let mut s = Sitting::begin(100, 24, desk());
+    s.keys("space space n");
+    assert!(s.scene.shows("Note under 2 reports") && s.scene.shows("need gamma"), "{}", s.scene.text());
+    s.type_text("the same gap").keys("ctrl-s");
+    assert!(s.scene.footer().contains("Note saved under 2 reports, which stay selected"), "{}", s.scene.footer());
+    assert_eq!([notes(&s, "r3"), notes(&s, "r2")], [["the same gap"], ["the same gap"]]);
+    assert!(notes(&s, "r1").is_empty() && s.scene.shows("2 selected"));
+    s.keys("r");
+    assert_eq!(s.desk.stats().unreviewed, 1, "both are marked with the next key");
+    assert!(!s.scene.shows("need gamma") && s.scene.shows("need alpha"), "{}", s.scene.text());
+}
+
+#[test]
+fn a_note_from_the_users_editor_goes_under_every_selected_report_too() {
+    let mut s = Sitting::begin(100, 24, desk());
+    s.keys("space j space N");
+    let Some(Effect::Edit { subject, title, .. }) = s.desk.outside.last().cloned() else { panic!() };
+    assert_eq!(title, "2 reports");
+    s.send(Msg::Answer(Answer::Edited { subject, result: Ok("why".into()) }));
+    assert_eq!([notes(&s, "r3"), notes(&s, "r1")], [["why"], ["why"]]);
+    assert!(s.scene.model.unsaved.is_empty());
+}
+
+/// What was refused is sent again, and nothing twice.
+#[test]
+fn a_note_that_only_some_reports_have_taken_stays_for_the_others() {
+    let mut s = Sitting::begin(100, 24, desk());
+    s.keys("space space space n").type_text("why");
+    // The second of three is refused.
+    let effects = s.scene.key("ctrl-s");
+    let mut submitted = 0;
+    for effect in effects {
+        submitted += usize::from(matches!(effect, Effect::Submit { .. }));
+        s.desk.refuses = (submitted == 2).then(|| Refusal::new(RefusalKind::Storage, "the disk is full: make room"));
+        for message in s.desk.carry_out(effect) {
+            s.send(message);
+        }
+    }
+    assert_eq!(submitted, 3);
+    s.desk.refuses = None;
+    assert!(s.scene.shows("why") && !s.scene.shows("under 3 reports"), "{}", s.scene.text());
+    assert!(s.scene.footer().contains("not saved under each of the reports, its text is kept"), "{}", s.scene.footer());
+    assert!(!s.scene.model.unsaved.is_empty());
+    s.keys("ctrl-s");
+    assert!(s.scene.footer().contains("Note saved"), "{}", s.scene.footer());
+    assert_eq!([notes(&s, "r1"), notes(&s, "r2"), notes(&s, "r3")], [["why"], ["why"], ["why"]]);
+    assert!(s.scene.model.unsaved.is_empty(), "{:?}", s.scene.model.unsaved);
 }

@@ -2,6 +2,7 @@
 
 use super::session;
 use crate::support::desk::{Desk, Sitting};
+use patchwork::domain::draft::{DraftState, Stage};
 use patchwork::domain::id::FeedbackId;
 use patchwork::protocol::{Command, Refusal, RefusalKind};
 use patchwork::tui::message::{Effect, Msg};
@@ -201,4 +202,32 @@ fn links_and_texts_are_opened_and_copied() {
         result: Err("no browser".into()),
     }));
     assert_eq!(s.desk.outside.last(), Some(&Effect::Copy(link)), "where there is no browser");
+}
+
+/// Running drafts are cancelled at once; changes that wait are asked about, once for all.
+#[test]
+fn the_drafts_of_selected_reports_are_cancelled_together() {
+    let mut desk = Desk::default();
+    let waiting = DraftState::Waiting { trouble: String::new() };
+    let running = DraftState::Running { stage: Stage::Model };
+    for (name, state) in [
+        ("a", None),
+        ("b", Some(waiting.clone())),
+        ("c", Some(waiting)),
+        ("d", Some(running.clone())),
+        ("e", Some(running)),
+    ] {
+        let report = desk.report(1, json!({"what_i_needed": name, "what_i_tried": "t"}));
+        state.map(|state| desk.run(&report, 1, state));
+    }
+    let states = |s: &Sitting| s.desk.runs.iter().map(|run| run.draft.state.word()).collect::<Vec<_>>();
+    let mut s = Sitting::begin(120, 24, desk);
+    s.keys("space j space space space x");
+    assert_eq!(states(&s), ["waiting", "waiting", "running", "cancelled"]);
+    assert!(s.scene.shows("Discard 2 changes that wait for your review?"), "{}", s.scene.text());
+    assert!(!s.scene.shows("selected"), "the selection has served");
+    s.keys("n");
+    assert_eq!(states(&s), ["waiting", "waiting", "running", "cancelled"]);
+    s.keys("g j j space space x y");
+    assert_eq!(states(&s), ["cancelled", "cancelled", "running", "cancelled"]);
 }
