@@ -11,6 +11,8 @@ use std::collections::HashMap;
 /// Lines around a change, as git's diffs have them.
 const CONTEXT: usize = 3;
 
+/// Lines of two pieces of text from which on what lies between the first and the last difference is taken as a whole.
+const MANY: usize = 200_000;
 /// No file has more lines.
 const LAST: usize = u32::MAX as usize;
 
@@ -142,8 +144,7 @@ fn after<'a>(text: &[Row<'a>], start: usize, hunks: &'a [Hunk]) -> Option<Vec<Ro
 /// The hunks between two pieces of text, whose first lines have these indexes.
 fn compared(old: &[Row<'_>], new: &[Row<'_>], (old_at, new_at): (usize, usize), section: &str) -> Vec<Hunk> {
     let (old_ids, new_ids) = numbered(old, new);
-    // With limits of its own that depend on the size, as git's: difficult texts get a longer diff, not more time.
-    let ops = capture_diff_slices(Algorithm::Myers, &old_ids, &new_ids);
+    let ops = operations(&old_ids, &new_ids);
     if ops.iter().all(|op| op.tag() == DiffTag::Equal) {
         return Vec::new();
     }
@@ -169,6 +170,26 @@ fn compared(old: &[Row<'_>], new: &[Row<'_>], (old_at, new_at): (usize, usize), 
         })
     };
     group_diff_ops(ops, CONTEXT).iter().filter_map(hunk).collect()
+}
+
+/// What makes the new lines of the old ones. Difficult texts get a longer answer, not more time.
+fn operations(old: &[u32], new: &[u32]) -> Vec<DiffOp> {
+    if old.len() + new.len() <= MANY {
+        // With limits of its own that depend on the size, as git's.
+        return capture_diff_slices(Algorithm::Myers, old, new);
+    }
+    let common = old.iter().zip(new).take_while(|(a, b)| a == b).count();
+    let (old_rest, new_rest) = (&old[common..], &new[common..]);
+    let end = old_rest.iter().rev().zip(new_rest.iter().rev()).take_while(|(a, b)| a == b).count();
+    let (old_len, new_len) = (old_rest.len() - end, new_rest.len() - end);
+    let equal = |old_index, new_index, len| DiffOp::Equal { old_index, new_index, len };
+    let mut ops = vec![equal(0, 0, common)];
+    if old_len + new_len > 0 {
+        ops.push(DiffOp::Replace { old_index: common, old_len, new_index: common, new_len });
+    }
+    ops.push(equal(common + old_len, common + new_len, end));
+    ops.retain(|op| !op.old_range().is_empty() || !op.new_range().is_empty());
+    ops
 }
 
 /// A number for each line, the same for the same lines: a line can be a megabyte, and is compared many times.

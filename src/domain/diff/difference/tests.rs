@@ -214,22 +214,32 @@ fn on_top_of_the_earlier_draft_the_later_one_is_the_difference() {
     assert_eq!(found.same.iter().map(RepoPath::as_str).collect::<Vec<_>>(), ["moved", "new.py", "pic", "run.sh"]);
 }
 
-/// A text of which every line is there many times, so that nothing holds the two together.
+/// Texts of which every line is there many times, so that nothing holds the two together; beyond a size only their ends do.
 #[test]
 fn long_difficult_texts_are_compared_in_bounded_time() {
-    let text = |seed: u64| {
+    let text = |lines: usize, seed: u64| {
         let mut state = seed;
         let next = |_| {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             if state >> 33 & 1 == 0 { "a\n" } else { "b\n" }
         };
-        (0..200_000).map(next).collect::<String>()
+        format!("first\n{}last\n", (0..lines).map(next).collect::<String>())
     };
-    let (one, other) = (text(1), text(2));
     let created = |text: &str| {
         let lines: String = text.split_inclusive('\n').flat_map(|line| ["+", line]).collect();
-        format!("diff --git a/x b/x\nnew file mode 100644\n--- /dev/null\n+++ b/x\n@@ -0,0 +1,200000 @@\n{lines}")
+        let count = text.lines().count();
+        parse(&format!(
+            "diff --git a/x b/x\nnew file mode 100644\n--- /dev/null\n+++ b/x\n@@ -0,0 +1,{count} @@\n{lines}"
+        ))
     };
-    let found = between(&created(&one), &created(&other), Footing::OtherBase);
-    assert!(found.files[0].file.apply(&one, |_| true).unwrap() == other);
+    for (lines, whole) in [(90_000, false), (300_000, true)] {
+        let (one, other) = (text(lines, 1), text(lines, 2));
+        let found = Difference::between(&created(&one), &created(&other), Footing::OtherBase);
+        let file = &found.files[0].file;
+        assert!(file.apply(&one, |_| true).unwrap() == other);
+        assert_eq!(file.counts().added > lines * 9 / 10, whole, "{:?}", file.counts());
+        assert!(file.hunks[0].to_string().starts_with("@@ -1,") && file.hunks[0].to_string().contains("\n first\n"));
+        let same = Difference::between(&created(&one), &created(&format!("{one}end\n")), Footing::OtherBase);
+        assert_eq!(same.files[0].file.counts(), Counts { added: 1, removed: 0 });
+    }
 }
