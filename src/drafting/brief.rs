@@ -2,12 +2,12 @@
 //! the repository are data between fences that their own text can't close.
 //!
 //! A provider's cache keeps the beginning of a request, so what changes least is sent first: the system text, then the files that are
-//! shown whole, in the order of their paths. A re-draft from the same commit that chooses the same files has all that in common with the draft before,
-//! byte for byte, whatever its notes say; a repair round has the whole first message. That the notes outrank everything does not
+//! shown whole, in the order of their paths. A re-draft is shown what the draft before was shown whole, and what is new to it behind that; from the same commit it
+//! has the beginning in common, byte for byte, whatever its notes say; a repair round has the whole first message. That the notes outrank everything does not
 //! depend on where they stand: the system text says so, and they open the request.
 
 use super::answer;
-use super::context::{Context, Excerpt, LeftOut, estimate_tokens};
+use super::context::{Context, Excerpt, LeftOut, TOO_MUCH, estimate_tokens};
 use super::earlier::Earlier;
 use super::job::{Job, Previous, Turn};
 use super::template::fill;
@@ -71,7 +71,9 @@ impl Brief {
                 ("said", &earlier.heard.for_brief()),
             ],
         );
-        let (whole, parts): (Vec<&Excerpt>, Vec<&Excerpt>) = context.excerpts.iter().partition(|e| e.whole);
+        // The first block is what the draft before began with, as far as it is still shown; without one before, all that is whole.
+        let first = |e: &&Excerpt| e.whole && (e.kept || !context.excerpts.iter().any(|e| e.kept));
+        let (whole, parts): (Vec<&Excerpt>, Vec<&Excerpt>) = context.excerpts.iter().partition(first);
         let ranking = ranking(context);
         let repository = fill(
             REPOSITORY,
@@ -254,12 +256,13 @@ fn file(excerpt: &Excerpt) -> String {
 fn left_out(context: &Context) -> String {
     let named = |l: &LeftOut| format!("{} ({})", l.path, l.why);
     let (weaker, closed) = (&context.left_out, &context.closed);
-    if weaker.is_empty() && closed.is_empty() {
+    if weaker.is_empty() && closed.is_empty() && context.unread == 0 {
         return "Every file that matches the report is shown above.\n".into();
     }
     let more = weaker.len().saturating_sub(MAX_LEFT_OUT);
     let more = (more > 0).then(|| format!("and {more} more with weaker matches"));
-    lines(weaker.iter().take(MAX_LEFT_OUT).map(named).chain(more).chain(closed.iter().map(named)))
+    let unread = (context.unread > 0).then(|| format!("{} files that were not looked at: {TOO_MUCH}", context.unread));
+    lines(weaker.iter().take(MAX_LEFT_OUT).map(named).chain(more).chain(closed.iter().map(named)).chain(unread))
 }
 
 fn ranking(context: &Context) -> String {
