@@ -89,6 +89,16 @@ fn the_steps_of_a_run_are_never_cut() {
 }
 
 #[test]
+fn the_list_of_drafts_tells_it_at_every_width() {
+    for (w, h) in [(40, 12), (80, 24), (120, 40)] {
+        let mut s = red(w, h);
+        s.keys("esc");
+        let row = &s.scene.lines()[1];
+        assert!(row.contains("verify ✗"), "{w}×{h}: {row}");
+    }
+}
+
+#[test]
 fn a_published_one_stays_red() {
     let mut s = red(120, 40);
     s.desk.run_mut(&d1()).draft.state = published("https://github.com/ada/billing/pull/1");
