@@ -162,6 +162,7 @@ async fn draft(engine: &Engine, actor: &Actor, feedback: FeedbackId, args: &Args
             return Ok(Code::Ok);
         }
     }
-    print(&engine.draft(&id).await?, args.json)?;
-    Ok(ended(&id, &state))
+    let detail = engine.draft(&id).await?;
+    print(&detail, args.json)?;
+    Ok(ended(&detail.draft, &state))
 }

@@ -59,8 +59,9 @@ async fn publish(engine: &Engine, setup: &Setup, args: Args) -> anyhow::Result<C
     }
     let command = Command::PublishDraft { draft, despite_failure };
     let (draft, state) = follow(engine, &setup.actor(), command, &mut stop).await?;
-    print(&engine.draft(&draft).await?, json)?;
-    Ok(ended(&draft, &state))
+    let detail = engine.draft(&draft).await?;
+    print(&detail, json)?;
+    Ok(ended(&detail.draft, &state))
 }
 
 /// What the flags say on top of what is decided already.

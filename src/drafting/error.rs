@@ -52,10 +52,11 @@ pub enum DraftError {
     #[error("The review can't be followed: {0}.")]
     Review(String),
     /// The branch is there, the pull request is not.
-    #[error(
-        "The branch `{branch}` is pushed, but the pull request could not be opened: {source} Open it by hand, or draft again for another branch."
-    )]
-    PushedWithoutPullRequest { branch: String, source: ProviderError },
+    #[error("The branch `{branch}` is pushed, but the pull request could not be opened: {source} {next}")]
+    PushedWithoutPullRequest { branch: String, source: ProviderError, next: &'static str },
+    /// The reviewer chose a base that is not there.
+    #[error("{repository} has no branch `{base}` to be the base, so nothing was pushed. Choose another one with `--base {usual}`, or `b` on the screen.{}", there_are(.known))]
+    NoSuchBase { base: String, repository: String, known: Vec<String>, usual: String },
     /// The machine this runs on: disk, permissions, a worker that died.
     #[error("{0}")]
     Local(String),
@@ -74,6 +75,7 @@ impl DraftError {
             | Self::CommandFailed { .. }
             | Self::Review(_)
             | Self::PushedWithoutPullRequest { .. }
+            | Self::NoSuchBase { .. }
             | Self::Limit(_)
             | Self::Local(_) => false,
         }
@@ -87,6 +89,11 @@ impl From<Denied> for DraftError {
             Denied::Limit(why) => Self::Limit(why),
         }
     }
+}
+
+fn there_are(known: &[String]) -> String {
+    let shown: Vec<String> = known.iter().map(|name| format!("`{}`", text::clipped(name, 100))).collect();
+    if shown.is_empty() { String::new() } else { format!(" There are {}.", shown.join(", ")) }
 }
 
 fn says(words: &str) -> String {

@@ -260,6 +260,7 @@ async fn prepare(inner: &Arc<Inner>, git: &GitCache, id: &DraftId) -> Result<(Jo
         conversation: read_back(store, id, ArtifactName::Conversation).await?,
         change: read_back(store, id, ArtifactName::Change).await?,
         verified: read_back(store, id, ArtifactName::Verified).await?,
+        pushed: read_back(store, id, ArtifactName::Pushed).await?.unwrap_or_default(),
         released: if released(&draft) { Some(reviewed(store, id).await?) } else { None },
     };
     let (previous, replaces) = history::before(inner, &draft).await.map_err(text)?;
@@ -403,6 +404,7 @@ impl Reporter for Recorder {
                 Artifact::Verified(verified) => {
                     Change::SaveVerified { draft, content: json(&verified)?, verdict: verified.verdict }
                 }
+                Artifact::Pushed(commits) => as_json(draft, ArtifactName::Pushed, &commits)?,
                 Artifact::Diff(diff) => Change::SaveArtifact { draft, name: ArtifactName::Diff, content: diff },
                 Artifact::Log(text) => Change::AppendLog { draft, text },
             };

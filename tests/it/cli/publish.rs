@@ -99,6 +99,38 @@ fn what_can_not_be_dropped_is_named() {
     assert_eq!(bench.home.json(&["drafts", "--json"])[0]["state"], "waiting", "and nothing has happened");
 }
 
+#[test]
+fn only_what_happens_now_is_printed() {
+    let bench = Bench::attended(EDIT);
+    let draft = waiting(&bench);
+    // A branch of that name leaves no room for others below it.
+    bench.git(&["branch", "patchwork", "main"]);
+    let failed = bench.home.run(&["publish", &draft]);
+    assert!(failed.code == Some(1) && failed.stderr.contains("the change still waits"), "{failed:?}");
+    bench.git(&["branch", "-D", "patchwork"]);
+    let ran = bench.home.run(&["publish", &draft, "--title", "Another title"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let lines: Vec<&str> = ran.stderr.lines().map(str::trim).collect();
+    let begins: Vec<&str> = lines.iter().filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(begins, ["5/5", "Committed", "Made"], "{}", ran.stderr);
+}
+
+#[test]
+fn a_red_change_is_said_to_be_red_with_the_words_that_publish_it() {
+    let bench = Bench::attended(EDIT);
+    let file = bench.home.path().join("config/config.toml");
+    let settings = std::fs::read_to_string(&file).unwrap().replace("[command]", "verify_rounds = 0\n[command]");
+    std::fs::write(file, format!("{settings}verify = \"exit 3\"\n")).unwrap();
+    let draft = waiting(&bench);
+    let ran = bench.home.run(&["publish", &draft]);
+    assert!(ran.code == Some(4) && ran.stderr.contains("--despite-failure"), "{ran:?}");
+    let again = bench.draft(&["--again"]);
+    let id = bench.home.json(&["drafts", "--json"])[0]["id"].as_str().unwrap().to_owned();
+    let publish = format!("`patchwork publish {} --despite-failure`", &id[id.len() - 8..]);
+    assert!(again.stderr.contains("`verify` failed for it") && again.stderr.contains(&publish), "{again:?}");
+    assert_eq!(bench.home.run(&["publish", &id, "--despite-failure"]).code, Some(0));
+}
+
 /// `patchwork draft` at a terminal, up to its question.
 fn asked(bench: &Bench) -> Terminal {
     let script = format!("exec \"$PATCHWORK\" draft {}", bench.report);

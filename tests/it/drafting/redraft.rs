@@ -176,6 +176,7 @@ async fn the_same_pull_request_gets_a_commit_more() {
         !new.contains("Adds what was missing") && !new.contains("replaces"),
         "only the newest of our own words: {new}"
     );
+    assert!(new.contains("## Files of the newest commit\n"), "{new}");
     assert_eq!(new.matches("<!-- patchwork").count(), 2, "{new}");
     assert!(told(&detail).contains("to pull request 1"), "{}", told(&detail));
     assert_eq!(world.github.talk().bodies(1), Vec::<String>::new(), "nothing to link");
