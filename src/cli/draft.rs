@@ -150,10 +150,14 @@ async fn draft(engine: &Engine, actor: &Actor, feedback: FeedbackId, args: &Args
     let (drafter, target, unattended) = (args.drafter, args.target, args.yes);
     let command = Command::StartDraft { feedback, force: args.again, drafter, target, unattended };
     let (id, mut state) = follow(engine, actor, command, &mut stop).await?;
-    while let DraftState::Waiting { .. } = state
+    while let DraftState::Waiting { trouble } = &state
         && !args.json
+        && !args.yes
         && ask::somebody_is_there()
     {
+        if !trouble.is_empty() {
+            complain(&format!("not published: {trouble}"));
+        }
         let Some(command) = ask::decide(engine, &id, &mut stop).await? else { break };
         let discards = matches!(command, Command::CancelDraft { .. });
         state = follow(engine, actor, command, &mut stop).await?.1;

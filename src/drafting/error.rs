@@ -52,8 +52,10 @@ pub enum DraftError {
     #[error("The review can't be followed: {0}.")]
     Review(String),
     /// The branch is there, the pull request is not.
-    #[error("The branch `{branch}` is pushed, but the pull request could not be opened: {source} {next}")]
-    PushedWithoutPullRequest { branch: String, source: ProviderError, next: &'static str },
+    #[error(
+        "The branch `{branch}` is pushed, but the pull request could not be opened: {source} Publish again when that is mended: the branch stays the same. Or open it by hand."
+    )]
+    PushedWithoutPullRequest { branch: String, source: ProviderError },
     /// The reviewer chose a base that is not there.
     #[error("{repository} has no branch `{base}` to be the base, so nothing was pushed. Choose another one with `--base {usual}`, or `b` on the screen.{}", there_are(.known))]
     NoSuchBase { base: String, repository: String, known: Vec<String>, usual: String },

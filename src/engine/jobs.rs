@@ -226,19 +226,23 @@ async fn run_in_place(inner: &Arc<Inner>, git: &GitCache, id: &DraftId) {
     match result {
         Ok(Outcome::Published(published)) => publish(inner, id, published).await,
         Ok(Outcome::Waiting) => end(inner, id, wait(String::new())).await,
-        // Somebody has looked at the change and decided about it: that is not lost because the network is down.
-        Err(reason) if is_released(inner, id).await => end(inner, id, wait(reason)).await,
+        // The change is finished and paid for, and perhaps decided about: that is not lost because the network is down.
+        Err(reason) if is_publishing(inner, id).await => end(inner, id, wait(reason)).await,
         Err(reason) => end(inner, id, Change::FailDraft { draft: id.clone(), reason }).await,
     }
 }
 
 /// Whether a run is where only a reviewer could send it.
 fn released(draft: &Draft) -> bool {
-    draft.confirm && draft.state == DraftState::Running { stage: Stage::Publish }
+    draft.confirm && publishing(draft)
 }
 
-async fn is_released(inner: &Inner, id: &DraftId) -> bool {
-    inner.store.draft_head(id).await.is_ok_and(|draft| released(&draft))
+fn publishing(draft: &Draft) -> bool {
+    draft.state == DraftState::Running { stage: Stage::Publish }
+}
+
+async fn is_publishing(inner: &Inner, id: &DraftId) -> bool {
+    inner.store.draft_head(id).await.is_ok_and(|draft| publishing(&draft))
 }
 
 /// Everything a run needs, as it is now: notes added since it was queued count.

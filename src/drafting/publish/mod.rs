@@ -131,12 +131,7 @@ impl Publishing<'_> {
             base: base.unwrap_or_else(|| self.usual_base().to_owned()),
             draft: self.choices.draft.unwrap_or(true),
         };
-        let next = if self.job.confirm {
-            "Publish again when that is mended, or open it by hand: the branch stays the same."
-        } else {
-            "Open it by hand, or draft again for another branch."
-        };
-        let unopened = |source| DraftError::PushedWithoutPullRequest { branch: self.branch.to_owned(), source, next };
+        let unopened = |source| DraftError::PushedWithoutPullRequest { branch: self.branch.to_owned(), source };
         let opened = hub.client.open_pull_request(&hub.slug, &new).await.map_err(unopened)?;
         let kind = match (opened.draft, new.draft) {
             (true, _) => "draft pull request",

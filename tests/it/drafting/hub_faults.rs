@@ -143,7 +143,7 @@ async fn faults_of_the_pull_request() {
     // The two attempts and the look-ups between them, then the last attempt.
     let down = [CREATE, LIST, LIST, LIST].map(|route| (route, Fault::HangUp)).to_vec();
     each_fails_in_words_and_the_next_draft_works(vec![
-        (vec![(CREATE, odd)], Stage::Publish, &[PUSHED, "A rule says no", "draft again"]),
+        (vec![(CREATE, odd)], Stage::Publish, &[PUSHED, "A rule says no", "Publish again"]),
         (vec![(CREATE, bare)], Stage::Publish, &[PUSHED, "No, sir"]),
         (vec![(CREATE, github_error(401, "Bad credentials"))], Stage::Publish, &[PUSHED, "GITHUB_TOKEN"]),
         (

@@ -197,6 +197,26 @@ async fn a_draft_keeps_its_branch_whatever_it_is_called_the_next_time() {
 }
 
 #[tokio::test]
+async fn what_nobody_was_to_look_at_waits_when_it_can_not_be_published() {
+    let world = World::open().await;
+    let id = world.report(json!({})).await;
+    world.good_reply();
+    no_pull_request(&world);
+    let detail = world.draft(&id).await;
+    assert!(matches!(&detail.draft.state, DraftState::Waiting { trouble } if trouble.contains("Publish again")));
+    let draft = detail.draft.id;
+    decide(&world, &draft, Choices { title: Some("Say it my way".into()), ..Choices::default() }).await;
+    submit(&world, publish(&draft)).await.unwrap();
+    let published = published(&settled(&world, &draft).await);
+    assert_eq!(branches(&world.bare()), [published.branch.as_str()]);
+    let pull = world.github.pulls().remove(0);
+    assert_eq!(pull["title"], "Say it my way");
+    assert!(pull["body"].as_str().unwrap().contains("A person has looked at the change"), "{pull}");
+    assert_eq!(world.anthropic.asked(), 1, "nothing is asked for again");
+    world.assert_clean();
+}
+
+#[tokio::test]
 async fn what_somebody_put_on_the_branch_of_a_draft_stays() {
     let world = World::open().await;
     let id = world.report(json!({})).await;
