@@ -116,6 +116,10 @@ fn print_ranking(out: &mut Out, run: &DryRun) -> io::Result<()> {
     for closed in &run.closed {
         out.line(format!("{:>8}  {} is never shown: {}", "", closed.path, closed.why))?;
     }
+    if run.unread > 0 {
+        let files = counted(run.unread as i64, "file");
+        out.line(format!("{:>8}  {files} not looked at: there is more text in the repository than is looked at", ""))?;
+    }
     if run.unnameable > 0 {
         let names = counted(run.unnameable as i64, "tracked name");
         out.line(format!(

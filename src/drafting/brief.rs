@@ -7,7 +7,7 @@
 //! depend on where they stand: the system text says so, and they open the request.
 
 use super::answer;
-use super::context::{Context, Excerpt, LeftOut, estimate_tokens};
+use super::context::{Context, Excerpt, LeftOut, TOO_MUCH, estimate_tokens};
 use super::earlier::Earlier;
 use super::job::{Job, Previous, Turn};
 use super::template::fill;
@@ -254,12 +254,13 @@ fn file(excerpt: &Excerpt) -> String {
 fn left_out(context: &Context) -> String {
     let named = |l: &LeftOut| format!("{} ({})", l.path, l.why);
     let (weaker, closed) = (&context.left_out, &context.closed);
-    if weaker.is_empty() && closed.is_empty() {
+    if weaker.is_empty() && closed.is_empty() && context.unread == 0 {
         return "Every file that matches the report is shown above.\n".into();
     }
     let more = weaker.len().saturating_sub(MAX_LEFT_OUT);
     let more = (more > 0).then(|| format!("and {more} more with weaker matches"));
-    lines(weaker.iter().take(MAX_LEFT_OUT).map(named).chain(more).chain(closed.iter().map(named)))
+    let unread = (context.unread > 0).then(|| format!("{} files that were not looked at: {TOO_MUCH}", context.unread));
+    lines(weaker.iter().take(MAX_LEFT_OUT).map(named).chain(more).chain(closed.iter().map(named)).chain(unread))
 }
 
 fn ranking(context: &Context) -> String {

@@ -77,6 +77,7 @@ async fn look(job: &Job, tools: &Tools, place: &Place, worktree: &Arc<Worktree>)
         files: context.ranked,
         weaker: context.weaker,
         closed: context.closed.iter().map(|c| ClosedFile { path: c.path.to_string(), why: c.why.to_owned() }).collect(),
+        unread: context.unread,
         unnameable: worktree.left_out(),
         total_files: context.total_files,
         context_tokens: tools.config.draft.context_tokens,
@@ -421,6 +422,9 @@ impl Run<'_> {
         }
         for closed in &context.closed {
             self.say(format!("{} is not shown: {}", closed.path, closed.why)).await?;
+        }
+        if context.unread > 0 {
+            self.say(format!("{} files were not looked at: {}", context.unread, context::TOO_MUCH)).await?;
         }
         if unnameable > 0 {
             let why = "git's own, or with line breaks, control characters, or not UTF-8";

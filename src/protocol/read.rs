@@ -248,6 +248,8 @@ pub struct DryRun {
     pub weaker: usize,
     /// Files whose names match and that are never shown.
     pub closed: Vec<ClosedFile>,
+    /// Files that were not looked at, because the repository has too much text.
+    pub unread: usize,
     /// Tracked names that nothing can be done with: git's own, or with line breaks, other control characters, or not UTF-8.
     pub unnameable: usize,
     /// Tracked files.

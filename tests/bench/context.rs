@@ -7,7 +7,7 @@
 use axum::Router;
 use axum::routing::post;
 use patchwork::config::{Config, Repository, Secrets, Source};
-use patchwork::domain::change::RepoPath;
+use patchwork::domain::change::{Existing, RepoPath};
 use patchwork::domain::draft::{DraftState, TargetKind};
 use patchwork::domain::feedback::{Feedback, NewFeedback};
 use patchwork::domain::id::FeedbackId;
@@ -18,6 +18,7 @@ use patchwork::protocol::read::Detail;
 use patchwork::protocol::{Actor, Command, Door, Made};
 use patchwork::providers::{GitCache, Remote};
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::error::Error;
 use std::fs;
 use std::io::Write;
@@ -38,6 +39,11 @@ const BUDGET: usize = 60_000;
 const GOAL: Duration = Duration::from_secs(1);
 /// From `d` to the branch.
 const WHOLE_GOAL: Duration = Duration::from_secs(3);
+/// Text of a repository that is mostly text, and how long choosing may take in it.
+const BULK: usize = 200_000_000;
+const BULK_FILES: usize = 250;
+const BULK_GOAL: Duration = Duration::from_secs(5);
+const NEEDLE: &str = "@mcp.tool()\ndef search_costs(query):\n    \"\"\"Search the costs.\"\"\"\n    return []\n";
 
 type Fallible<T> = Result<T, Box<dyn Error>>;
 
@@ -49,8 +55,51 @@ fn main() -> Fallible<()> {
         runtime.block_on(choose(Path::new(&repository)))?;
         return say(&peak_of_this()?.to_string());
     }
+    if std::env::args().any(|argument| argument == "--bulk") {
+        return bulk();
+    }
+    bulk()?;
     runtime.block_on(time())?;
     memory()
+}
+
+/// Choosing among much text that is made of words which occur once: the least that can be remembered. Nothing is read from a disk.
+fn bulk() -> Fallible<()> {
+    for (name, ending) in [("data", "json"), ("source", "py")] {
+        let mut random = Random(7);
+        let mut texts: HashMap<RepoPath, String> = HashMap::new();
+        for at in 0..BULK_FILES {
+            let path = RepoPath::parse(format!("bulk/part_{at}.{ending}"))?;
+            texts.insert(path, unique_words(&mut random, BULK / BULK_FILES));
+        }
+        texts.insert(RepoPath::parse("src/needle.py")?, NEEDLE.to_owned());
+        let mut paths: Vec<RepoPath> = texts.keys().cloned().collect();
+        paths.sort();
+        let read = |path: &RepoPath| texts.get(path).cloned().map_or(Existing::Missing, Existing::Text);
+        let detail = detail()?;
+        let begun = Instant::now();
+        let ranked = drafting::choose_files(&paths, &read, &detail, BUDGET);
+        let took = begun.elapsed();
+        if ranked.first().is_none_or(|file| file.path != "src/needle.py") {
+            return Err(format!("the wrong file is the best: {:?}", ranked.first()).into());
+        }
+        let verdict = if took < BULK_GOAL { "met" } else { "missed" };
+        let size = BULK / 1_000_000;
+        say(&format!(
+            "{size} MB of {name}, no word twice  {:>7.0} ms   goal under {} ms: {verdict}",
+            ms(took),
+            BULK_GOAL.as_millis()
+        ))?;
+    }
+    Ok(())
+}
+
+fn unique_words(random: &mut Random, bytes: usize) -> String {
+    let mut text = String::with_capacity(bytes + 64);
+    while text.len() < bytes {
+        text.extend([format!("item{}Key_{:x}: \"v{}\",\n", random.next(), random.next(), random.next())]);
+    }
+    text
 }
 
 fn say(line: &str) -> Fallible<()> {
@@ -261,8 +310,7 @@ fn made(files: usize, huge: bool) -> Fallible<PathBuf> {
         fs::create_dir_all(path.parent().ok_or("no parent")?)?;
         fs::write(path, module(&mut random))?;
     }
-    let needle = "@mcp.tool()\ndef search_costs(query):\n    \"\"\"Search the costs.\"\"\"\n    return []\n";
-    fs::write(dir.join("src/needle.py"), needle)?;
+    fs::write(dir.join("src/needle.py"), NEEDLE)?;
     if huge {
         fs::write(dir.join("src/search_costs_dump.sql"), "search_costs date range\n".repeat(HUGE / 24))?;
     }
@@ -295,12 +343,16 @@ fn module(random: &mut Random) -> String {
 struct Random(u64);
 
 impl Random {
-    fn below(&mut self, n: usize) -> usize {
+    fn next(&mut self) -> u64 {
         // xorshift64
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
-        (self.0 % n as u64) as usize
+        self.0
+    }
+
+    fn below(&mut self, n: usize) -> usize {
+        (self.next() % n as u64) as usize
     }
 
     fn words(&mut self) -> [String; 4] {

@@ -1,7 +1,9 @@
 //! git as an author uses it, for building repositories and for looking at results.
 
+use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Without the settings of whoever runs the tests, and as an author of its own.
@@ -69,4 +71,43 @@ pub fn commit_tree(bare: &Path, branch: &str, entries: &[Entry<'_>]) -> String {
     let commit = git(bare, &["commit-tree", "-m", "Raw", &tree]);
     git(bare, &["update-ref", &format!("refs/heads/{branch}"), &commit]);
     commit
+}
+
+/// Everything below a directory: names, modes, times, and what is in each file. Of a repository all but its objects, which may grow.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Fingerprint(BTreeMap<PathBuf, String>);
+
+impl Fingerprint {
+    pub fn of(dir: &Path) -> Self {
+        let mut found = BTreeMap::new();
+        look(dir, &mut found);
+        Self(found)
+    }
+
+    /// Fails unless everything is as it was, but for branches below `patchwork/`.
+    pub fn assert_kept(&self, dir: &Path) {
+        let now = Self::of(dir);
+        let ours = |path: &&PathBuf| path.to_string_lossy().contains("refs/heads/patchwork");
+        for path in self.0.keys().chain(now.0.keys()).filter(|path| !ours(path)) {
+            assert_eq!(now.0.get(path), self.0.get(path), "{} is not as it was", path.display());
+        }
+    }
+}
+
+fn look(dir: &Path, found: &mut BTreeMap<PathBuf, String>) {
+    for entry in std::fs::read_dir(dir).unwrap().flatten() {
+        let (path, meta) = (entry.path(), entry.path().symlink_metadata().unwrap());
+        if path.file_name().is_some_and(|name| name == "objects") && path.with_file_name("HEAD").exists() {
+            continue;
+        }
+        if meta.is_dir() {
+            look(&path, found);
+            continue;
+        }
+        let content = match std::fs::read_link(&path) {
+            Ok(target) => target.display().to_string(),
+            Err(_) => String::from_utf8_lossy(&std::fs::read(&path).unwrap_or_default()).into_owned(),
+        };
+        found.insert(path, format!("{:o} {:?} {content}", meta.permissions().mode(), meta.modified().unwrap()));
+    }
 }

@@ -39,6 +39,14 @@ impl Kind {
         }
     }
 
+    /// Whether people write it, and every line may matter.
+    pub(super) fn is_written(self) -> bool {
+        match self {
+            Self::Source | Self::Test | Self::Doc | Self::Manifest => true,
+            Self::Data | Self::Generated | Self::Vendored | Self::Secret | Self::Skipped => false,
+        }
+    }
+
     /// Whether its lines define and import things.
     pub(super) fn is_code(self) -> bool {
         match self {

@@ -20,6 +20,10 @@ pub(crate) type Read<'a> = &'a (dyn Fn(&RepoPath) -> Existing + Sync);
 /// Most identifiers remembered per thread; then it starts afresh.
 const MAX_REMEMBERED: usize = 100_000;
 const MAX_THREADS: usize = 8;
+/// How much is looked at of a file that nobody writes by hand: its beginning says what it is about, and the rest is more of the same.
+const BEGINNING: usize = 128 * 1024;
+/// Bytes of text that are read, together. What is written by hand is read first.
+pub(super) const MAX_TEXT: usize = 256 * 1024 * 1024;
 
 /// How a file speaks of a tool; later is stronger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,6 +63,8 @@ pub(super) enum Found {
     Text(Stats),
     /// It can't be shown, or must not be; with the reason.
     Closed(&'static str),
+    /// There is more text before it than is looked at.
+    Unread,
     /// Nobody would miss it: pictures, lock files.
     Noise,
 }
@@ -67,39 +73,58 @@ impl Found {
     pub(super) fn text(&self) -> Option<&Stats> {
         match self {
             Self::Text(stats) => Some(stats),
-            Self::Closed(_) | Self::Noise => None,
+            Self::Closed(_) | Self::Unread | Self::Noise => None,
         }
     }
 }
 
-/// What is at each path, in the order given.
-pub(super) fn index(paths: &[RepoPath], read: Read<'_>, query: &Query) -> Vec<Found> {
+/// What is at each path, in the order given; at most `max_text` bytes are read for it, and what is over is a matter of the files alone, not
+/// of who is faster.
+pub(super) fn index(paths: &[RepoPath], read: Read<'_>, query: &Query, max_text: usize) -> Vec<Found> {
     let names = Names::new(paths);
+    let order = by_worth(paths);
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
-    let next = AtomicUsize::new(0);
-    let all = Mutex::new(vec![Found::Noise; paths.len()]);
+    let (next, total) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let all = Mutex::new(vec![(Found::Unread, 0); paths.len()]);
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
                 let mut scanner = Scanner::new(query, &names);
                 let mut mine = Vec::new();
-                while let Some((at, path)) = take(paths, &next) {
-                    mine.push((at, scanner.file(at, path, read)));
+                // Whatever is finished was begun earlier, so who comes when it is too much already would be over in any case.
+                while total.load(Ordering::Relaxed) < max_text
+                    && let Some(at) = order.get(next.fetch_add(1, Ordering::Relaxed))
+                {
+                    let (found, bytes) = scanner.file(*at, &paths[*at], read);
+                    total.fetch_add(bytes, Ordering::Relaxed);
+                    mine.push((*at, found, bytes));
                 }
                 // A thread that panicked left nothing half-written: its own results are simply missing.
                 let mut all = all.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                for (at, found) in mine {
-                    all[at] = found;
+                for (at, found, bytes) in mine {
+                    all[at] = (found, bytes);
                 }
             });
         }
     });
-    all.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+    let mut all = all.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut before = 0;
+    for at in order {
+        let (found, bytes) = &mut all[at];
+        if before >= max_text {
+            *found = Found::Unread;
+        }
+        before += *bytes;
+    }
+    all.into_iter().map(|(found, _)| found).collect()
 }
 
-fn take<'a>(paths: &'a [RepoPath], next: &AtomicUsize) -> Option<(usize, &'a RepoPath)> {
-    let at = next.fetch_add(1, Ordering::Relaxed);
-    paths.get(at).map(|path| (at, path))
+/// Places in the list of paths: sources first, copies of other people's code last.
+fn by_worth(paths: &[RepoPath]) -> Vec<usize> {
+    let mut order: Vec<(f64, usize)> =
+        paths.iter().enumerate().map(|(at, path)| (classify::by_path(path).factor(), at)).collect();
+    order.sort_by(|a, b| b.0.total_cmp(&a.0));
+    order.into_iter().map(|(_, at)| at).collect()
 }
 
 struct Scanner<'a> {
@@ -118,21 +143,26 @@ impl<'a> Scanner<'a> {
         Self { query, names, remembered: HashMap::default(), hits: Vec::new(), counts: vec![(0, 0); query.terms.len()] }
     }
 
-    fn file(&mut self, at: usize, path: &RepoPath, read: Read<'_>) -> Found {
+    /// What is at a path, and how many bytes were read for it.
+    fn file(&mut self, at: usize, path: &RepoPath, read: Read<'_>) -> (Found, usize) {
         let kind = classify::by_path(path);
         match kind {
-            Kind::Skipped => return Found::Noise,
-            Kind::Secret => return Found::Closed("it may hold secrets"),
+            Kind::Skipped => return (Found::Noise, 0),
+            Kind::Secret => return (Found::Closed("it may hold secrets"), 0),
             Kind::Source | Kind::Test | Kind::Doc | Kind::Manifest | Kind::Data | Kind::Generated | Kind::Vendored => {}
         }
         match read(path) {
-            Existing::Text(text) => Found::Text(self.text(at, classify::by_content(kind, &text), &text)),
-            Existing::Opaque(why) => Found::Closed(why),
-            Existing::Missing => Found::Closed("it is gone"),
+            Existing::Text(text) => {
+                let kind = classify::by_content(kind, &text);
+                (Found::Text(self.text(at, kind, &text)), text.len())
+            }
+            Existing::Opaque(why) => (Found::Closed(why), 0),
+            Existing::Missing => (Found::Closed("it is gone"), 0),
         }
     }
 
-    fn text(&mut self, at: usize, kind: Kind, text: &str) -> Stats {
+    fn text(&mut self, at: usize, kind: Kind, whole: &str) -> Stats {
+        let text = if kind.is_written() { whole } else { &whole[..whole.floor_char_boundary(BEGINNING)] };
         self.counts.fill((0, 0));
         let mut words = 0;
         let mut tools: Vec<(u16, ToolUse)> = Vec::new();
@@ -156,7 +186,7 @@ impl<'a> Scanner<'a> {
         let hits =
             counts.map(|(term, (count, defined))| TermHit { term: term as u16, count: *count, defined: *defined });
         let mut digest = DefaultHasher::new();
-        text.hash(&mut digest);
+        whole.hash(&mut digest);
         Stats { kind, words, hits: hits.collect(), tools, registrations, imports, digest: digest.finish() }
     }
 
@@ -181,6 +211,9 @@ impl<'a> Scanner<'a> {
 
     /// The place in `hits` of what an identifier means.
     fn hit(&mut self, identifier: &str) -> Option<usize> {
+        if !self.query.may_know(identifier) {
+            return None;
+        }
         if let Some(known) = self.remembered.get(identifier) {
             return known.map(|at| at as usize);
         }
@@ -271,5 +304,45 @@ mod tests {
         }
         let test = "@mcp.tool()\ndef search_costs():";
         assert_eq!(tool_use(Kind::Test, test, 16, 12), ToolUse::Mentions);
+    }
+
+    fn query() -> Query {
+        let report = super::super::tests::gap();
+        Query::new(&report, None)
+    }
+
+    fn path(text: &str) -> RepoPath {
+        RepoPath::parse(text).unwrap()
+    }
+
+    #[test]
+    fn of_data_the_beginning_counts_and_of_sources_everything() {
+        let text = format!("{}\nsearch_costs\n", "0 1\n".repeat(BEGINNING / 4));
+        let read = |_: &RepoPath| Existing::Text(text.clone());
+        let paths = ["costs.json", "dist/costs.py", "vendor/x/costs.py", "src/costs.py", "docs/costs.md"].map(path);
+        let found = index(&paths, &read, &query(), MAX_TEXT);
+        let sees = |found: &Found| !found.text().unwrap().hits.is_empty();
+        assert_eq!(found.iter().map(sees).collect::<Vec<_>>(), [false, false, false, true, true]);
+    }
+
+    #[test]
+    fn what_people_write_is_looked_at_first_and_the_limit_is_the_same_each_time() {
+        let paths: Vec<RepoPath> =
+            (0..40).flat_map(|n| [path(&format!("a/{n:02}.json")), path(&format!("z/{n:02}.py"))]).collect();
+        let read = |_: &RepoPath| Existing::Text("x".repeat(100));
+        for (limit, sources, data) in [(100_000, 40, 40), (4_950, 40, 10), (4_000, 40, 0), (1_001, 11, 0), (0, 0, 0)] {
+            for _ in 0..20 {
+                let found = index(&paths, &read, &query(), limit);
+                let looked_at = |ending: &str| {
+                    let those = paths.iter().zip(&found).filter(|(path, _)| path.as_str().ends_with(ending));
+                    those.map(|(_, found)| found.text().is_some()).collect::<Vec<_>>()
+                };
+                for (ending, expected) in [("py", sources), ("json", data)] {
+                    let looked_at = looked_at(ending);
+                    assert!(looked_at.iter().take(expected).all(|yes| *yes), "{limit} {ending}: {looked_at:?}");
+                    assert!(looked_at.iter().skip(expected).all(|yes| !yes), "{limit} {ending}: {looked_at:?}");
+                }
+            }
+        }
     }
 }

@@ -14,6 +14,7 @@ mod neighbours;
 mod pack;
 mod query;
 mod rank;
+mod sieve;
 mod symbols;
 #[cfg(test)]
 mod tests;
@@ -24,12 +25,16 @@ mod words;
 pub(super) use index::Read;
 pub(super) use windows::{Numbered, range as numbered_range};
 
+use self::index::Found;
 use self::pack::{Packed, Packer};
 use self::rank::{Scored, Scores};
 use super::job::Previous;
 use crate::domain::change::{Existing, RepoPath};
 use crate::protocol::read::{Detail, RankedFile};
 use std::collections::HashMap;
+
+/// Why a file was not looked at.
+pub(super) const TOO_MUCH: &str = "there is more text in the repository than is looked at";
 
 /// Most files named in a ranking; the tail of a large repository interests nobody.
 const MAX_RANKED: usize = 60;
@@ -74,6 +79,8 @@ pub(super) struct Context {
     pub(super) closed: Vec<LeftOut>,
     /// Files that match and are not even named in the ranking.
     pub(super) weaker: usize,
+    /// Files that were not looked at, because there is too much before them.
+    pub(super) unread: usize,
     pub(super) tree: String,
     /// Files in the repository.
     pub(super) total_files: usize,
@@ -114,7 +121,8 @@ pub(super) fn choose(
     budget: usize,
 ) -> Context {
     let query = query::Query::new(report, previous);
-    let found = index::index(paths, read, &query);
+    let found = index::index(paths, read, &query, index::MAX_TEXT);
+    let unread = found.iter().filter(|found| matches!(found, Found::Unread)).count();
     let Scores { mut scored, mut closed, weights } = rank::score(paths, &found, &query);
     rank::sort(&mut scored, paths);
     rank::demote_copies(&mut scored, &found, paths);
@@ -130,7 +138,7 @@ pub(super) fn choose(
     let ranked = ranking(&scored, paths, &packed);
     let weaker = scored.len() - ranked.len();
     let Packed { excerpts, left_out } = packed;
-    Context { ranked, excerpts, left_out, closed, weaker, tree, total_files: paths.len() }
+    Context { ranked, excerpts, left_out, closed, weaker, unread, tree, total_files: paths.len() }
 }
 
 /// The best files and all that are shown, with what is shown of them.

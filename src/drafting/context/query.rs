@@ -1,5 +1,6 @@
 //! What to look for: the report, the notes and the last draft as weighted search terms, tool names and paths.
 
+use super::sieve::Sieve;
 use super::words;
 use crate::domain::change::RepoPath;
 use crate::domain::feedback::GapType;
@@ -57,6 +58,7 @@ pub(super) struct Query {
     pub(super) previous: BTreeSet<String>,
     by_term: HashMap<String, u16>,
     by_tool: HashMap<String, u16>,
+    sieve: Sieve,
 }
 
 impl Query {
@@ -79,8 +81,17 @@ impl Query {
         builder.finish(tools, r.gap_type == GapType::MissingTool, previous)
     }
 
+    /// False for an identifier that means nothing to this query; quicker than [`Self::look_up`].
+    pub(super) fn may_know(&self, identifier: &str) -> bool {
+        self.sieve.lets_through(identifier)
+    }
+
     /// What an identifier found in a file means for this query.
     pub(super) fn look_up(&self, identifier: &str) -> Hit {
+        if self.may_know(identifier) { self.examine(identifier) } else { Hit::default() }
+    }
+
+    fn examine(&self, identifier: &str) -> Hit {
         let mut hit = Hit::default();
         let name = words::snake(identifier);
         hit.tool = self.by_tool.get(&name).copied();
@@ -187,9 +198,11 @@ impl Builder {
         // The text breaks ties, so that the same report always makes the same query.
         terms.sort_by(|a, b| b.weight.total_cmp(&a.weight).then_with(|| a.text.cmp(&b.text)));
         terms.truncate(MAX_TERMS);
-        let by_term = terms.iter().enumerate().map(|(i, t)| (t.text.clone(), i as u16)).collect();
-        let by_tool = tools.iter().enumerate().rev().map(|(i, t)| (words::snake(&t.name), i as u16)).collect();
-        Query { terms, tools, wants_tool, paths: self.paths, previous, by_term, by_tool }
+        let by_term: HashMap<_, _> = terms.iter().enumerate().map(|(i, t)| (t.text.clone(), i as u16)).collect();
+        let by_tool: HashMap<_, _> =
+            tools.iter().enumerate().rev().map(|(i, t)| (words::snake(&t.name), i as u16)).collect();
+        let sieve = Sieve::new(by_term.keys().chain(by_tool.keys()).map(String::as_str));
+        Query { terms, tools, wants_tool, paths: self.paths, previous, by_term, by_tool, sieve }
     }
 }
 
@@ -224,6 +237,21 @@ fn changed_paths(diff: &str) -> BTreeSet<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_is_not_examined_means_nothing(identifier in "[a-eA-E1-2_é]{0,9}", text in "[a-e1-2_é ]{0,60}", tool in "[a-eA-E1-2_-]{3,9}") {
+            let mut builder = Builder::default();
+            builder.section(&text, 1.0);
+            let tools = builder.tools(&[tool]);
+            let query = builder.finish(tools, false, BTreeSet::new());
+            if !query.may_know(&identifier) {
+                let hit = query.examine(&identifier);
+                prop_assert!(hit.terms.is_empty() && (hit.tool.is_none() || words::snake(&identifier).is_empty()), "{hit:?}");
+            }
+        }
+    }
 
     #[test]
     fn paths_are_told_from_prose() {

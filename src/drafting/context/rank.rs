@@ -94,6 +94,10 @@ pub(super) fn score(paths: &[RepoPath], found: &[Found], query: &Query) -> Score
                 corpus.path(&paths[at], query, &mut one);
                 closed.extend((one.score > 0.0).then_some(Closed { at, score: one.score, why }));
             }
+            Found::Unread => {
+                corpus.path(&paths[at], query, &mut one);
+                closed.extend((one.score > 0.0).then_some(Closed { at, score: one.score, why: super::TOO_MUCH }));
+            }
             Found::Noise => {}
         }
     }

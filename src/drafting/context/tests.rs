@@ -73,7 +73,7 @@ fn billing() -> Repo {
     ])
 }
 
-fn gap() -> Detail {
+pub(super) fn gap() -> Detail {
     report(
         &json!({
             "what_i_needed": "a date range filter for search_costs",

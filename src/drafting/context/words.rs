@@ -186,6 +186,14 @@ fn starts_part(previous: Option<char>, c: char, next: Option<char>) -> bool {
     after_lower || end_of_capitals
 }
 
+/// Whether a part of an ASCII identifier begins at this byte, as [`parts`] divides it.
+pub(super) fn part_starts_at(identifier: &[u8], at: usize) -> bool {
+    let char_at = |at: usize| identifier.get(at).map(|b| char::from(*b));
+    let Some(c) = char_at(at).filter(char::is_ascii_alphanumeric) else { return false };
+    let previous = at.checked_sub(1).and_then(char_at);
+    previous.is_none() || starts_part(previous, c, char_at(at + 1))
+}
+
 /// One spelling for every way to write the same name: `searchCosts`, `search-costs` and `SearchCosts` are `search_costs`.
 pub(super) fn snake(name: &str) -> String {
     parts(name).join("_")

@@ -5,6 +5,7 @@ use crate::support::program::{Home, PATIENCE, Program, Ran};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -114,6 +115,50 @@ fn a_draft_is_one_commit_on_a_branch_and_the_authors_checkout_stays_as_it_was() 
     assert!(ran.stderr.contains(": 2 files change\n"), "{}", ran.stderr);
 }
 
+/// The author's settings for git know programs; which files they are for, a repository says.
+#[test]
+fn a_repository_sets_none_of_the_authors_own_filters_and_hooks_going() {
+    let bench = Bench::new("cat > /dev/null; echo '# new' >> src/server.py");
+    bench.write(".gitattributes", "* filter=mine diff=mine merge=mine text eol=crlf ident\n");
+    bench.git(&["add", ".gitattributes"]);
+    bench.git(&["commit", "-q", "-m", "Attributes"]);
+    let (ran, script) = (bench.home.path().join("ran"), bench.home.path().join("script"));
+    std::fs::write(&script, format!("#!/bin/sh\necho \"$0 $*\" >> '{}'\ncat\n", ran.display())).unwrap();
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let hooks = bench.home.path().join("template/hooks");
+    std::fs::create_dir_all(&hooks).unwrap();
+    for hook in ["post-checkout", "reference-transaction", "pre-push", "post-index-change", "pre-commit", "commit-msg"]
+    {
+        std::fs::copy(&script, hooks.join(hook)).unwrap();
+    }
+    let (script, hooks, template) = (script.display(), hooks.display(), bench.home.path().join("template"));
+    let settings = bench.home.path().join("gitconfig");
+    std::fs::write(
+        &settings,
+        format!(
+            "[filter \"mine\"]\n\tsmudge = {script}\n\tclean = {script}\n\trequired = true\n[diff]\n\texternal = {script}\n\
+             [diff \"mine\"]\n\ttextconv = {script}\n\tcommand = {script}\n[merge \"mine\"]\n\tdriver = {script}\n[core]\n\
+             \tfsmonitor = {script}\n\thooksPath = {hooks}\n\tpager = {script}\n\teditor = {script}\n[init]\n\ttemplateDir = {}\n\
+             [commit]\n\tgpgSign = true\n[gpg]\n\tprogram = {script}\n",
+            template.display()
+        ),
+    )
+    .unwrap();
+    let variables = [("GIT_CONFIG_GLOBAL", settings.to_str().unwrap())];
+    // The trap is set: git alone walks into it.
+    let mut plain = Command::new("git");
+    plain.args(["clone", "--quiet"]).arg(bench.repository()).arg(bench.home.path().join("plain")).envs(variables);
+    assert!(plain.stderr(Stdio::null()).status().unwrap().success());
+    std::fs::remove_file(&ran).unwrap();
+    let drafted = bench.home.run_with(&["draft", &bench.report, "--json"], "", &variables);
+    assert_eq!(drafted.code, Some(0), "{drafted:?}");
+    assert_eq!(std::fs::read_to_string(&ran).unwrap_or_default(), "", "something ran");
+    let run: Value = serde_json::from_str(&drafted.stdout).unwrap();
+    let branch = run["draft"]["published"]["branch"].as_str().unwrap();
+    assert_eq!(bench.git(&["diff", "--stat", "--format=", "main", branch, "--", "README.md"]), "");
+    assert_eq!(bench.git(&["cat-file", "blob", &format!("{branch}:src/server.py")]).lines().last(), Some("# new"));
+}
+
 #[test]
 fn the_run_is_kept_with_its_stages_diff_and_log() {
     let bench = Bench::new(EDIT);
@@ -170,6 +215,7 @@ fn a_dry_run_prints_the_ranked_files_and_leaves_nothing_behind() {
         "repository",
         "total_files",
         "unnameable",
+        "unread",
         "weaker",
     ];
     assert_eq!(fields(&dry), names);

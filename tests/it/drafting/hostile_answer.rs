@@ -3,7 +3,7 @@
 
 use crate::support::fake::anthropic::Reply;
 use crate::support::fake::world::World;
-use crate::support::git::git;
+use crate::support::git::{Fingerprint, git};
 use patchwork::domain::draft::Stage;
 use patchwork::domain::id::FeedbackId;
 use serde_json::{Value, json};
@@ -36,12 +36,13 @@ fn reachable(world: &World) -> BTreeSet<(PathBuf, Vec<u8>)> {
 /// The answer comes again and again; the run fails in the check stage with a sentence, and nothing but the engine's own files is different. Gives what the
 /// model was told and the reason.
 async fn refused(world: &World, id: &FeedbackId, reply: Reply) -> (String, String) {
-    let before = reachable(world);
+    let (before, checkout) = (reachable(world), Fingerprint::of(&world.checkout()));
     world.anthropic.reply(reply.clone()).reply(reply.clone()).reply(reply);
     let (stage, reason) = world.failure(id).await;
     assert_eq!(stage, Stage::Check, "{reason}");
     assert!(reason.ends_with('.') && reason.len() < 2_500, "{reason}");
     assert!(reachable(world) == before, "something outside of the worktree changed");
+    checkout.assert_kept(&world.checkout());
     world.assert_clean();
     (world.anthropic.last_turn(), reason)
 }
@@ -145,6 +146,10 @@ async fn too_much_and_too_odd_is_refused() {
         assert!(told.contains(words) && reason.contains(words), "{words} is not in: {reason}");
         assert!(told.len() < 40_000, "the model is not told {} bytes", told.len());
     }
+    // Half of a character, which JSON can say and no text can hold.
+    let half = r#"{"look_up":[],"title":"x","summary":"x","files":[{"path":"a.py","action":"create","content":"\ud800","edits":[]}]}"#;
+    let (told, reason) = refused(&world, &id, Reply::says(half)).await;
+    assert!(told.contains("hex escape") && reason.contains("does not fit the schema"), "{reason}");
     world.good_reply();
     world.publish(&id).await;
 }

@@ -2,12 +2,12 @@
 //! draft works all the same.
 
 use crate::support::fake::anthropic::{Reply, text_of};
-use crate::support::fake::world::{FILES, World, branches};
-use crate::support::git::{Entry, commit_tree, git, git_fed};
-use patchwork::domain::draft::Stage;
+use crate::support::fake::world::{FILES, World, branches, published};
+use crate::support::git::{Entry, Fingerprint, commit_tree, git, git_fed};
+use patchwork::domain::draft::{DrafterKind, Stage};
 use serde_json::json;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Puts a hostile tree on the hosted `main`, and something worth protecting outside of it.
 fn make_hostile(world: &World) -> PathBuf {
@@ -17,7 +17,8 @@ fn make_hostile(world: &World) -> PathBuf {
     let (link, dir_link) = (outside.join("secret.py").display().to_string(), outside.display().to_string());
     let marker = format!("ext::sh -c touch% {}/ran", world.dir.path().display());
     let modules = format!("[submodule \"sub\"]\n\tpath = sub\n\turl = {marker}\n");
-    let big = vec![b'\n'; 50 * 1024 * 1024];
+    let big = vec![b'\n'; 2 * 1024 * 1024];
+    let lfs = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n";
     let head = git(&world.bare(), &["rev-parse", "main"]);
     let file = |path, content| Entry { mode: "100644", path, content };
     let mut entries: Vec<Entry<'_>> = FILES.iter().map(|(path, text)| file(path.as_bytes(), text.as_bytes())).collect();
@@ -30,6 +31,7 @@ fn make_hostile(world: &World) -> PathBuf {
             b".gitattributes",
             b"* filter=evil diff=evil text eol=crlf working-tree-encoding=UTF-16 ident export-subst\n",
         ),
+        file(b"lfs_search_costs.py", lfs),
         file(b".lfsconfig", b"[lfs]\n\turl = http://127.0.0.1:1/\n"),
         file(b"search_costs\nwith a line break.py", b"search_costs\n"),
         file(b"caf\xe9 search_costs.py", b"search_costs\n"),
@@ -46,32 +48,11 @@ fn make_hostile(world: &World) -> PathBuf {
     outside
 }
 
-/// Everything below a directory but its repositories' objects: names, contents, times.
-fn fingerprint(dir: &Path) -> Vec<String> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(dir).unwrap().flatten() {
-        let (path, meta) = (entry.path(), entry.metadata().unwrap());
-        if meta.is_dir() {
-            found.extend(fingerprint(&path));
-        } else {
-            let content = std::fs::read(&path).unwrap_or_default();
-            found.push(format!(
-                "{} {:?} {}",
-                path.display(),
-                meta.modified().unwrap(),
-                String::from_utf8_lossy(&content)
-            ));
-        }
-    }
-    found.sort();
-    found
-}
-
 #[tokio::test]
 async fn a_draft_in_a_hostile_repository_is_a_draft_and_nothing_else() {
     let world = World::open().await;
     let outside = make_hostile(&world);
-    let before = fingerprint(&outside);
+    let before = Fingerprint::of(&outside);
     let id = world.report(json!({})).await;
     let files = json!([
         {"path": "src/ranges.py", "action": "create", "content": "RANGE = 1\n", "edits": []},
@@ -86,6 +67,7 @@ async fn a_draft_in_a_hostile_repository_is_a_draft_and_nothing_else() {
     for line in [
         "big_search_costs.py is not shown: it is larger than 1 MiB",
         "leak_search_costs.py is not shown: it is a symbolic link",
+        "lfs_search_costs.py is not shown: it is a Git LFS pointer",
         "5 tracked names are left out",
     ] {
         assert!(told.iter().any(|detail| detail.contains(line)), "{line} is not in {told:#?}");
@@ -95,8 +77,63 @@ async fn a_draft_in_a_hostile_repository_is_a_draft_and_nothing_else() {
     let asked = text_of(&world.anthropic.requests()[0]["messages"][0]);
     assert!(!asked.contains("CANARY") && !asked.contains('\u{1b}') && !asked.contains('\u{202e}'), "{asked}");
     assert!(asked.contains("def search_costs("), "{asked}");
-    assert_eq!(fingerprint(&outside), before);
+    before.assert_kept(&outside);
     assert!(!world.dir.path().join("ran").exists());
+    world.assert_clean();
+}
+
+/// The same with the files on a disk, where a program of ours works among them: links are files with their target in them, the submodule is
+/// an empty directory, nothing is converted.
+#[tokio::test]
+async fn a_program_in_a_hostile_repository_finds_nothing_that_acts() {
+    let script =
+        "cat > /dev/null; set -e; test ! -L leak_search_costs.py; test ! -e linkdir/secret.py; test -z \"$(ls sub)\"
+        test \"$(cat dollar.py)\" = \"ID = '\\$Id\\$' # search_costs\"; grep -q oid lfs_search_costs.py
+        ! grep -rq CANARY .; echo RANGE = 1 > src/ranges.py; echo planted > linkdir.py";
+    let world = World::with(|config, _| config.command.run = ["sh", "-c", script].map(str::to_owned).to_vec()).await;
+    let outside = make_hostile(&world);
+    let before = Fingerprint::of(&outside);
+    let id = world.report(json!({})).await;
+    let published = published(&world.draft_by(DrafterKind::Command, &id).await);
+    let stat = git(&world.bare(), &["diff", "--name-status", "main", &published.branch]);
+    assert_eq!(stat, "A\tlinkdir.py\nA\tsrc/ranges.py");
+    before.assert_kept(&outside);
+    assert!(!world.dir.path().join("ran").exists());
+    world.assert_clean();
+}
+
+/// Sparse here, and 300 KB in the repository; 300 MB for whoever reads or writes it.
+#[tokio::test]
+async fn files_of_three_hundred_megabytes_are_nobodys_trouble() {
+    let script = "cat > /dev/null; echo RANGE = 1 > src/ranges.py";
+    let world = World::with(|config, _| config.command.run = ["sh", "-c", script].map(str::to_owned).to_vec()).await;
+    let huge = world.dir.path().join("huge");
+    std::fs::File::create(&huge).unwrap().set_len(300 * 1024 * 1024).unwrap();
+    let blob = git(&world.bare(), &["hash-object", "-w", huge.to_str().unwrap()]);
+    let tree = git(&world.bare(), &["ls-tree", "main"]);
+    let entries =
+        format!("{tree}\n100644 blob {blob}\tsearch_costs_dump.sql\n100755 blob {blob}\tsearch_costs_model\n");
+    let tree = git_fed(&world.bare(), &["mktree"], entries.as_bytes());
+    let commit = git(&world.bare(), &["commit-tree", "-m", "Huge", "-p", "main", &tree]);
+    git(&world.bare(), &["update-ref", "refs/heads/main", &commit]);
+    let id = world.report(json!({})).await;
+
+    let edit = json!([{"path": "search_costs_dump.sql", "action": "edit", "content": null, "edits": [{"search": "x", "replace": "y"}]}]);
+    world.anthropic.reply(Reply::change("Edit it", &edit));
+    world.good_reply();
+    let (detail, published_by_model) = world.publish(&id).await;
+    let told: Vec<&String> = detail.stages.iter().flat_map(|stage| &stage.details).collect();
+    for name in ["search_costs_dump.sql", "search_costs_model"] {
+        let line = format!("{name} is not shown: it is larger than 1 MiB");
+        assert!(told.iter().any(|detail| **detail == line), "{told:#?}");
+    }
+    assert!(
+        world.anthropic.last_turn().contains("- search_costs_dump.sql: it can't be changed: it is larger than 1 MiB")
+    );
+    let by_program = published(&world.draft_by(DrafterKind::Command, &id).await);
+    for branch in [published_by_model.branch, by_program.branch] {
+        assert_eq!(git(&world.bare(), &["diff", "--name-status", "main", &branch]), "A\tsrc/ranges.py");
+    }
     world.assert_clean();
 }
 
@@ -104,7 +141,7 @@ async fn a_draft_in_a_hostile_repository_is_a_draft_and_nothing_else() {
 async fn what_is_no_plain_text_file_can_not_be_changed_and_the_model_is_told_why() {
     let world = World::open().await;
     let outside = make_hostile(&world);
-    let before = fingerprint(&outside);
+    let before = Fingerprint::of(&outside);
     let id = world.report(json!({})).await;
     let edit = |path: &str| json!({"path": path, "action": "edit", "content": null, "edits": [{"search": "search_costs", "replace": "x"}]});
     let create = |path: &str| json!({"path": path, "action": "create", "content": "x\n", "edits": []});
@@ -117,6 +154,7 @@ async fn what_is_no_plain_text_file_can_not_be_changed_and_the_model_is_told_why
         delete("sub"),
         create("sub/new.py"),
         edit("big_search_costs.py"),
+        edit("lfs_search_costs.py"),
         edit("latin.py"),
         edit("nul.py"),
         create("src"),
@@ -132,7 +170,7 @@ async fn what_is_no_plain_text_file_can_not_be_changed_and_the_model_is_told_why
     let (stage, reason) = world.failure(&id).await;
     assert_eq!(stage, Stage::Check, "{reason}");
     assert!(reason.contains("leak_search_costs.py: it can't be changed: it is a symbolic link"), "{reason}");
-    assert!(reason.contains("and 9 more"), "{reason}");
+    assert!(reason.contains("and 10 more"), "{reason}");
     let told = world.anthropic.last_turn();
     for (path, why) in [
         ("leak_search_costs.py", "symbolic link"),
@@ -142,6 +180,7 @@ async fn what_is_no_plain_text_file_can_not_be_changed_and_the_model_is_told_why
         ("sub", "submodule"),
         ("sub/new.py", "inside a submodule"),
         ("big_search_costs.py", "larger than 1 MiB"),
+        ("lfs_search_costs.py", "Git LFS pointer"),
         ("latin.py", "not UTF-8"),
         ("nul.py", "not text"),
         ("src", "directory"),
@@ -153,7 +192,7 @@ async fn what_is_no_plain_text_file_can_not_be_changed_and_the_model_is_told_why
         let line = told.lines().find(|l| l.starts_with(&format!("- {path}: ")));
         assert!(line.is_some_and(|l| l.contains(why)), "{path} {why}: {line:?} in\n{told}");
     }
-    assert_eq!(fingerprint(&outside), before);
+    before.assert_kept(&outside);
     assert!(branches(&world.bare()).is_empty());
     world.assert_clean();
     world.good_reply();

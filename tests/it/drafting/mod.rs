@@ -16,6 +16,7 @@ mod killed;
 mod limits;
 mod lookup;
 mod model_faults;
+mod odd_clone;
 mod pull_state;
 mod ranking;
 mod redraft;

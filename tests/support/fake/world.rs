@@ -258,7 +258,7 @@ impl World {
         assert!(left.is_empty(), "left behind: {left:?}");
         let briefs = below("").filter(|e| e.file_name().to_string_lossy().starts_with("brief-")).count();
         assert_eq!(briefs, 0);
-        assert_eq!(git(&self.checkout(), &["status", "--porcelain"]), "");
+        assert_eq!(git(&self.checkout(), &["--no-optional-locks", "status", "--porcelain"]), "");
         assert_eq!(git(&self.checkout(), &["symbolic-ref", "HEAD"]), "refs/heads/main");
     }
 }
