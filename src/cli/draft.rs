@@ -27,7 +27,7 @@ pub(super) struct Args {
     /// Print a JSON object
     #[arg(long)]
     json: bool,
-    /// Draft although there is a draft already
+    /// Draft although there is a draft already; a change that waits for its review is discarded
     #[arg(long)]
     again: bool,
     /// Publish without a review

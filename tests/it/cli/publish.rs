@@ -87,7 +87,7 @@ fn what_can_not_be_dropped_is_named() {
     let draft = waiting(&bench);
     for (drop, said) in [
         ("src/nothing.py", "it has src/server.py, src/test_server.py"),
-        ("src/server.py:2", "the hunks 1 to 1, and no `2`"),
+        ("src/server.py:2", "has 1 hunk, and no `2`"),
         ("src/server.py:0", "the hunks 1 to 1, and no `0`"),
         ("src/server.py:x", "no `x`"),
     ] {
@@ -128,6 +128,8 @@ fn a_red_change_is_said_to_be_red_with_the_words_that_publish_it() {
     let id = bench.home.json(&["drafts", "--json"])[0]["id"].as_str().unwrap().to_owned();
     let publish = format!("`patchwork publish {} --despite-failure`", &id[id.len() - 8..]);
     assert!(again.stderr.contains("`verify` failed for it") && again.stderr.contains(&publish), "{again:?}");
+    assert!(bench.home.ok(&["drafts"]).contains("verify failed  "), "the list says so, too");
+    assert!(bench.home.ok(&["drafts", &id]).contains("`patchwork publish --despite-failure`"));
     assert_eq!(bench.home.run(&["publish", &id, "--despite-failure"]).code, Some(0));
 }
 
@@ -144,6 +146,7 @@ fn at_a_terminal_it_is_asked_for() {
     let bench = Bench::attended(EDIT);
     let t = asked(&bench);
     assert!(t.text().contains("+def search_costs(query, since=None)"), "{}", t.text());
+    assert!(t.text().contains("a local branch, made from main"), "{}", t.text());
     assert!(String::from_utf8_lossy(&t.seen().bytes).contains("\u{1b}[32m+def"), "in colour");
     assert_eq!(bench.branches(), ["main"]);
     // Anything else is asked again.
