@@ -88,7 +88,7 @@ fn what_can_not_be_dropped_is_named() {
     for (drop, said) in [
         ("src/nothing.py", "it has src/server.py, src/test_server.py"),
         ("src/server.py:2", "has 1 hunk, and no `2`"),
-        ("src/server.py:0", "the hunks 1 to 1, and no `0`"),
+        ("src/server.py:0", "has 1 hunk, and no `0`"),
         ("src/server.py:x", "no `x`"),
     ] {
         let ran = bench.home.run(&["publish", &draft, "--drop", drop]);

@@ -290,7 +290,7 @@ async fn a_branch_of_that_name_is_never_overwritten() {
     git(&world.bare(), &["branch", &theirs, "main"]);
     gate.open();
     let detail = world.end_of(&draft).await;
-    let DraftState::Failed { reason, .. } = detail.draft.state else { panic!("{:?}", detail.draft.state) };
+    let DraftState::Waiting { trouble: reason } = detail.draft.state else { panic!("{:?}", detail.draft.state) };
     assert!(
         reason.contains(&format!("the branch `{theirs}` exists already")) && reason.contains("Draft again."),
         "{reason}"
