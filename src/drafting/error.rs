@@ -38,7 +38,7 @@ pub enum DraftError {
     BadChange(Vec<Problem>),
     /// The change is there, and the repository's own check fails with it.
     #[error(
-        "The change is made, but `{command}` fails with it ({ended}), and nobody is there to decide. Its last words: {tail} The log has the rest and the change is kept: add a note and draft again, or draft with a review to publish it all the same."
+        "The change is made, but `{command}` fails with it ({ended}), and nobody was to look at it. Its last words: {tail} The log has the rest. The change waits: publish it all the same, or add a note and draft again."
     )]
     NotVerified { command: String, ended: String, tail: String },
     /// The command left something behind that may not be published.

@@ -187,6 +187,8 @@ impl Run<'_> {
         let change = self.proven(worktree, kept, saved.conversation, saved.verified).await?;
         let red = change.verified.as_ref().filter(|verified| verified.verdict == Verdict::Failed);
         if let (Some(verified), false) = (red, self.job.confirm) {
+            // Nobody was to review it, but now somebody has to.
+            self.reporter.stage(Stage::Review).await?;
             return Err(not_verified(verified));
         }
         if self.job.confirm {

@@ -227,22 +227,20 @@ async fn run_in_place(inner: &Arc<Inner>, git: &GitCache, id: &DraftId) {
         Ok(Outcome::Published(published)) => publish(inner, id, published).await,
         Ok(Outcome::Waiting) => end(inner, id, wait(String::new())).await,
         // The change is finished and paid for, and perhaps decided about: that is not lost because the network is down.
-        Err(reason) if is_publishing(inner, id).await => end(inner, id, wait(reason)).await,
+        Err(reason) if is_finished(inner, id).await => end(inner, id, wait(reason)).await,
         Err(reason) => end(inner, id, Change::FailDraft { draft: id.clone(), reason }).await,
     }
 }
 
 /// Whether a run is where only a reviewer could send it.
 fn released(draft: &Draft) -> bool {
-    draft.confirm && publishing(draft)
+    draft.confirm && draft.state == DraftState::Running { stage: Stage::Publish }
 }
 
-fn publishing(draft: &Draft) -> bool {
-    draft.state == DraftState::Running { stage: Stage::Publish }
-}
-
-async fn is_publishing(inner: &Inner, id: &DraftId) -> bool {
-    inner.store.draft_head(id).await.is_ok_and(|draft| publishing(&draft))
+/// Whether a run has nothing to do any more but to have its change reviewed and published.
+async fn is_finished(inner: &Inner, id: &DraftId) -> bool {
+    let draft = inner.store.draft_head(id).await;
+    draft.is_ok_and(|draft| matches!(draft.state, DraftState::Running { stage: Stage::Review | Stage::Publish }))
 }
 
 /// Everything a run needs, as it is now: notes added since it was queued count.

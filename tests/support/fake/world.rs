@@ -212,8 +212,8 @@ impl World {
         let detail = self.draft(id).await;
         let (stage, reason) = match detail.draft.state {
             DraftState::Failed { stage, reason } => (stage, reason),
-            // Only publishing went wrong, and can be tried again.
-            DraftState::Waiting { trouble } if !trouble.is_empty() => (Stage::Publish, trouble),
+            // With a change that is finished; somebody may publish it yet.
+            DraftState::Waiting { trouble } if !trouble.is_empty() => (detail.stages.last().unwrap().stage, trouble),
             other => panic!("{other:?}"),
         };
         assert_eq!(self.engine.feedback(id).await.unwrap(), before);
