@@ -114,7 +114,8 @@ fn plan(language: Language, dir: &Path, name: &str) -> anyhow::Result<Plan> {
         Language::Python => Plan {
             files: vec![PYTHON],
             lines: vec![
-                "from feedback_tool import register_feedback_tool".into(),
+                // In a package a module is found from where the package is.
+                format!("from {}feedback_tool import register_feedback_tool", if dir.join("__init__.py").exists() { "." } else { "" }),
                 format!("register_feedback_tool(server, {name})"),
             ],
             hint: None,

@@ -2,8 +2,8 @@
 //! the repository are data between fences that their own text can't close.
 //!
 //! A provider's cache keeps the beginning of a request, so what changes least is sent first: the system text, then the files that are
-//! shown whole, in the order of their paths. A re-draft from the same commit that chooses the same files has all that in common with the draft before,
-//! byte for byte, whatever its notes say; a repair round has the whole first message. That the notes outrank everything does not
+//! shown whole, in the order of their paths. A re-draft is shown what the draft before was shown whole, and what is new to it behind that; from the same commit it
+//! has the beginning in common, byte for byte, whatever its notes say; a repair round has the whole first message. That the notes outrank everything does not
 //! depend on where they stand: the system text says so, and they open the request.
 
 use super::answer;
@@ -71,7 +71,9 @@ impl Brief {
                 ("said", &earlier.heard.for_brief()),
             ],
         );
-        let (whole, parts): (Vec<&Excerpt>, Vec<&Excerpt>) = context.excerpts.iter().partition(|e| e.whole);
+        // The first block is what the draft before began with, as far as it is still shown; without one before, all that is whole.
+        let first = |e: &&Excerpt| e.whole && (e.kept || !context.excerpts.iter().any(|e| e.kept));
+        let (whole, parts): (Vec<&Excerpt>, Vec<&Excerpt>) = context.excerpts.iter().partition(first);
         let ranking = ranking(context);
         let repository = fill(
             REPOSITORY,

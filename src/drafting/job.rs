@@ -52,6 +52,8 @@ pub struct Previous {
     pub branch: String,
     /// Empty when there was no pull request.
     pub pr_url: String,
+    /// The paths of the files that its drafter was shown whole.
+    pub whole: Vec<String>,
 }
 
 /// What a run works with.

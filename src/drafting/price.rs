@@ -62,5 +62,8 @@ mod tests {
         config.prices[0].input = Cost(1);
         assert_eq!(price_of(&config, "claude-opus-5-5").map(|p| p.input), Some(Cost(1)));
         assert_eq!(price_of(&config, "somebody-elses"), None);
+        for model in [&config.anthropic.model, &config.openai.model] {
+            assert!(price_of(&config, model).is_some(), "{model} is used unless somebody says otherwise");
+        }
     }
 }

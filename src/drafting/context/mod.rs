@@ -54,6 +54,8 @@ pub(super) struct Excerpt {
     /// First and last line of each window, from 1; empty when the file is shown whole.
     pub(super) ranges: Vec<(usize, usize)>,
     pub(super) whole: bool,
+    /// The draft before was shown it whole, too: a provider may have it in its cache.
+    pub(super) kept: bool,
     /// Lines of the whole file.
     pub(super) lines: usize,
     /// Estimated, its frame included.
@@ -132,7 +134,8 @@ pub(super) fn choose(
     let best: Vec<&RepoPath> = scored.iter().take(MAX_RANKED).map(|s| &paths[s.at]).collect();
     let tree = tree_within(paths, &best, budget / TREE_SHARE);
     let budget = budget.saturating_sub(estimate_tokens(&tree));
-    let packed = Packer { paths, read, query: &query, weights: &weights, budget }.pack(&scored);
+    let kept = previous.map(|p| p.whole.iter().map(String::as_str).collect()).unwrap_or_default();
+    let packed = Packer { paths, read, query: &query, weights: &weights, budget, kept }.pack(&scored);
     closed.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| paths[a.at].cmp(&paths[b.at])));
     let closed = closed.iter().take(MAX_CLOSED).map(|c| LeftOut { path: paths[c.at].clone(), why: c.why }).collect();
     let ranked = ranking(&scored, paths, &packed);

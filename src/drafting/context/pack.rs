@@ -9,6 +9,7 @@ use super::rank::Scored;
 use super::windows::{self, Numbered, Weights};
 use super::{Excerpt, LeftOut, estimate_tokens};
 use crate::domain::change::{Existing, RepoPath};
+use std::collections::{HashMap, HashSet};
 
 /// Tokens of a file's own frame in the brief, besides its path.
 const FRAME: usize = 24;
@@ -24,6 +25,9 @@ const WEAK: f64 = 0.03;
 /// files get more; none gets everything.
 const SHARES: [(usize, (usize, usize)); 3] = [(3, (4, 6)), (10, (8, 12)), (usize::MAX, (12, 24))];
 
+/// The part of the budget, in quarters, that may go to files because the draft before was shown them.
+const KEPT_QUARTERS: usize = 3;
+
 /// What was chosen, in rank order, and what was not.
 pub(super) struct Packed {
     pub(super) excerpts: Vec<Excerpt>,
@@ -37,6 +41,9 @@ pub(super) struct Packer<'a> {
     pub(super) query: &'a Query,
     pub(super) weights: Weights<'a>,
     pub(super) budget: usize,
+    /// Shown whole to the draft before. They stay where there is room: what was sent before is cheap to send again, and the new
+    /// draft is about the same files.
+    pub(super) kept: HashSet<&'a str>,
 }
 
 impl Packer<'_> {
@@ -44,12 +51,17 @@ impl Packer<'_> {
     pub(super) fn pack(&self, scored: &[Scored]) -> Packed {
         let mut packed = Packed { excerpts: Vec::new(), left_out: Vec::new() };
         let best = scored.first().map_or(0.0, |s| s.score);
-        let mut left = self.budget;
+        let mut kept = self.kept(scored);
+        let mut left = self.budget - kept.values().map(|e| e.tokens).sum::<usize>();
         for one in scored {
             let path = &self.paths[one.at];
+            if let Some(excerpt) = kept.remove(&one.at) {
+                packed.excerpts.push(excerpt);
+                continue;
+            }
             let refused = if one.score < best * WEAK {
                 Err("its match is weak")
-            } else if packed.excerpts.len() >= MAX_FILES {
+            } else if packed.excerpts.len() + kept.len() >= MAX_FILES {
                 Err("enough files are shown")
             } else {
                 self.excerpt(path, packed.excerpts.len(), left)
@@ -63,6 +75,27 @@ impl Packer<'_> {
             }
         }
         packed
+    }
+
+    /// What stays of the files that the draft before was shown, by their places.
+    fn kept(&self, scored: &[Scored]) -> HashMap<usize, Excerpt> {
+        let mut left = self.budget / 4 * KEPT_QUARTERS;
+        let mut kept = HashMap::new();
+        for one in scored.iter().filter(|one| self.kept.contains(self.paths[one.at].as_str())) {
+            let path = &self.paths[one.at];
+            let Existing::Text(text) = (self.read)(path) else { continue };
+            let tokens = estimate_tokens(&text) + FRAME + estimate_tokens(path.as_str());
+            if tokens <= left && kept.len() < MAX_FILES {
+                left -= tokens;
+                let lines = text.lines().count();
+                let path = path.clone();
+                kept.insert(
+                    one.at,
+                    Excerpt { path, body: text, ranges: Vec::new(), whole: true, kept: true, lines, tokens },
+                );
+            }
+        }
+        kept
     }
 
     fn excerpt(&self, path: &RepoPath, place: usize, left: usize) -> Result<Excerpt, &'static str> {
@@ -86,6 +119,7 @@ impl Packer<'_> {
                 body: text,
                 ranges: Vec::new(),
                 whole: true,
+                kept: false,
                 lines,
                 tokens: whole,
             });
@@ -96,6 +130,6 @@ impl Packer<'_> {
         }
         let Numbered { body, ranges } = windows::around_matches(&text, self.query, self.weights, room);
         let tokens = estimate_tokens(&body) + frame;
-        Ok(Excerpt { path: path.clone(), body, ranges, whole: false, lines, tokens })
+        Ok(Excerpt { path: path.clone(), body, ranges, whole: false, kept: false, lines, tokens })
     }
 }

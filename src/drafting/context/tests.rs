@@ -128,10 +128,43 @@ fn what_the_previous_draft_changed_is_shown_again() {
         diff: "--- a/src/billing/auth.py\n+++ b/src/billing/auth.py\n@@ -1 +1 @@\n".into(),
         branch: "patchwork/x".into(),
         pr_url: String::new(),
+        whole: Vec::new(),
     };
     let context = repo.choose_after(&gap(), Some(&previous), 20_000);
     let auth = context.ranked.iter().find(|f| f.path == "src/billing/auth.py").unwrap();
     assert!(auth.reasons[0].contains("previous draft") && auth.tokens > 0, "{auth:?}");
+}
+
+#[test]
+fn what_the_previous_draft_was_shown_whole_is_shown_whole_again() {
+    let mut repo = billing();
+    for i in 0..60 {
+        let path = RepoPath::parse(format!("src/extra/module_{i:02}.py")).unwrap();
+        repo.0.insert(path, "def search_costs_by_range(date, filter):\n    return date\n".repeat(20));
+    }
+    let whole = |context: &Context| -> Vec<String> {
+        context.excerpts.iter().filter(|e| e.whole).map(|e| e.path.to_string()).collect()
+    };
+    let first = repo.choose(&gap(), 6_000);
+    let unshown = first.ranked.iter().rfind(|f| f.tokens == 0).unwrap().path.clone();
+    let previous = Previous {
+        diff: String::new(),
+        branch: String::new(),
+        pr_url: String::new(),
+        whole: vec![unshown.clone(), "README.md".into(), "gone.py".into(), "../no".into()],
+    };
+    let again = repo.choose_after(&gap(), Some(&previous), 6_000);
+    for path in [unshown.as_str(), "README.md"] {
+        assert!(whole(&again).iter().any(|whole| whole == path), "{path} is not in {:?}", whole(&again));
+    }
+    assert!(again.tokens() <= 6_000, "{}", again.tokens());
+    assert!(again.excerpts.iter().all(|e| e.kept == [unshown.as_str(), "README.md"].contains(&e.path.as_str())));
+    assert_eq!(order(&again), order(&first), "the ranking is that of the report");
+    // They never take all the room.
+    let all = Previous { whole: first.ranked.iter().map(|f| f.path.clone()).collect(), ..previous };
+    let again = repo.choose_after(&gap(), Some(&all), 6_000);
+    let kept: usize = again.excerpts.iter().filter(|e| e.kept).map(|e| e.tokens).sum();
+    assert!(again.tokens() <= 6_000 && (1..=4_500).contains(&kept), "{kept}");
 }
 
 #[test]

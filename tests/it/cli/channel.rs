@@ -154,6 +154,10 @@ fn a_changed_file_is_not_written_over() {
     assert!(ran.stderr.contains("--force"), "{ran:?}");
     assert_eq!(std::fs::read_to_string(&here).unwrap(), "# mine\n");
     assert!(home.ok(&["wire", "python", "--force"]).contains("written"));
+    assert!(home.ok(&["wire", "python"]).contains("    from feedback_tool import"));
+    std::fs::create_dir(home.path().join("package")).unwrap();
+    std::fs::write(home.path().join("package/__init__.py"), "").unwrap();
+    assert!(home.ok(&["wire", "python", "--into", "package"]).contains("    from .feedback_tool import"));
     assert!(std::fs::read_to_string(&here).unwrap().contains("def register_feedback_tool"));
 }
 

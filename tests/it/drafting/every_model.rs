@@ -263,7 +263,7 @@ async fn a_model_that_is_not_there_is_answered_with_those_that_are() {
         (DrafterKind::Openai, ["`gpt-test-I` was not found", "model = \"gpt-test-1\"", "gpt-other-9."]),
         (
             DrafterKind::OpenaiCompatible,
-            ["`qwen-test:70b` was not found", "model = \"qwen-test:7b\"", "llama-other:latest."],
+            ["`qwen-test:70b` was not found", "model = \"qwen-test:7b\"", "llama-other:latest"],
         ),
     ] {
         let world = World::with(|config, _| {
