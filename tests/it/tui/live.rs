@@ -1,6 +1,7 @@
 //! A run that is looked at while it works: what streams in is seen on every screen, and a change is offered when there is one.
 
 use super::screens::drafts;
+use super::settings::settings;
 use crate::support::desk::{Desk, Sitting, ranked};
 use patchwork::domain::draft::{DraftState, Stage};
 use patchwork::tui::message::Msg;
@@ -55,11 +56,13 @@ fn what_is_left_below_is_told() {
     assert!(!s.scene.shows("more ↓"), "it follows the end:\n{}", s.scene.text());
     s.keys("g");
     assert!(s.scene.shows("more ↓"), "{}", s.scene.text());
-    let mut s = super::settings::settings(40, 10);
-    s.keys("5 l");
-    assert!(s.scene.shows("more ↓"), "{}", s.scene.text());
-    s.keys("G");
-    assert!(!s.scene.shows("more ↓"), "{}", s.scene.text());
+    for (keys, h) in [("5 l", 7), ("3 G enter", 12)] {
+        let mut s = if keys.starts_with('5') { settings(40, h) } else { drafts(40, h) };
+        s.keys(keys);
+        assert!(s.scene.shows("more ↓"), "{keys}:\n{}", s.scene.text());
+        s.keys("G");
+        assert!(!s.scene.shows("more ↓"), "{keys}:\n{}", s.scene.text());
+    }
 }
 
 #[test]

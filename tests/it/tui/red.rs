@@ -57,7 +57,7 @@ fn the_run_marks_the_stage_that_failed() {
     let mut s = red(120, 40);
     s.keys("v");
     assert!(line(&s, "Verify the change").contains("✗ Verify the change: failed"), "{}", s.scene.text());
-    assert_eq!(style(&s, "✗ Verify the change"), style(&s, "verify ✗"), "red as the verdict is");
+    assert_eq!(style(&s, "✗ Verify the change"), style(&s, "`verify` failed"), "in the colour of what is wrong");
     assert!(line(&s, "Check the change").contains("✓ Check the change"), "{}", s.scene.text());
     let mut s = verified(120, 40, Verdict::Passed);
     s.keys("v");
