@@ -43,6 +43,7 @@ impl Shade {
 /// A style as written.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[expect(clippy::struct_excessive_bools, reason = "a theme turns each on by itself")]
 struct Role {
     fg: Option<Color16>,
     bold: bool,

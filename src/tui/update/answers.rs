@@ -97,7 +97,7 @@ fn submitted(model: &mut Model, id: &CommandId, result: Result<Receipt, Refusal>
     let Some(pending) = model.pending.remove(id) else { return };
     match (pending, result) {
         (Pending::Setting { name, done }, result) => {
-            settings_edit::setting_answered(model, id, (&name, done), result, out)
+            settings_edit::setting_answered(model, id, (&name, done), result, out);
         }
         (Pending::Note { report, batch }, result) => note::answered(model, &report, &batch, result, out),
         (Pending::Review { reports, reviewed, undoing, .. }, Ok(_)) => {
