@@ -1,4 +1,4 @@
-//! `patchwork discard DRAFT`: throws away a change that waits for its review.
+//! `patchwork discard DRAFT`: throws away a change that waits for its review, or a run whose process is gone.
 
 use super::exit::Code;
 use super::out::Out;
@@ -27,7 +27,7 @@ pub(super) async fn run(args: Args, global: &Global) -> anyhow::Result<Code> {
 async fn discard(engine: &Engine, setup: &Setup, args: &Args) -> anyhow::Result<Code> {
     let draft = waiting(engine, &args.id).await?;
     // A run that is going on is stopped where it was started, not thrown away by a mistaken id.
-    if !is_waiting(&engine.draft(&draft).await?.draft) {
+    if !is_waiting(&engine.draft(&draft).await?.draft) && !engine.is_abandoned(&draft).await {
         let why = "this draft does not wait for a review: there is nothing to discard";
         return Err(Refusal::new(RefusalKind::Conflict, why).into());
     }

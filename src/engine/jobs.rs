@@ -26,6 +26,18 @@ use std::time::Duration;
 /// How often an owner looks for runs that nobody works on: a process that dies tells nobody.
 const ORPHAN_LOOK: Duration = Duration::from_secs(2);
 
+/// Said in a run's history where it was cut off.
+const WENT_ON: &str = "Interrupted here: the program had ended. The run goes on";
+
+/// How a run comes to this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Comes {
+    /// Somebody has just asked for it.
+    New,
+    /// The process that worked on it is gone.
+    Interrupted,
+}
+
 /// What `StartDraft` asks for.
 pub(super) struct Wanted {
     pub(super) feedback: FeedbackId,
@@ -50,6 +62,7 @@ impl Engine {
         if !missing.is_empty() {
             return Err(unconfigured(missing));
         }
+        let feedback = wanted.feedback.clone();
         let change = Change::InsertDraft(NewDraft {
             id: DraftId::trusted(uuid::Uuid::now_v7().to_string()),
             feedback: wanted.feedback,
@@ -59,11 +72,29 @@ impl Engine {
             target,
             confirm: config.draft.confirm && !wanted.unattended,
         });
-        let written = self.write(Some(id), actor, change).await.map_err(refusal)?;
+        let written = match self.write(Some(id), actor, change).await.map_err(refusal) {
+            Ok(written) => written,
+            Err(refusal) => {
+                let in_the_way = self.drafts(Some(&feedback)).await?.into_iter().find(|draft| draft.state.is_active());
+                return self.go_on_with(in_the_way, refusal).await;
+            }
+        };
         if let (Made::Draft(draft), false) = (&written.made, written.replayed) {
-            self.spawn_run(draft.clone());
+            self.spawn_run(draft.clone(), Comes::New);
         }
         Ok(receipt(written))
+    }
+
+    /// What is asked for is under way already. When its process is gone, nobody would ever finish it: then this one does. Otherwise it
+    /// stays refused.
+    async fn go_on_with(&self, run: Option<Draft>, refusal: Refusal) -> Result<Receipt, Refusal> {
+        match run {
+            Some(run) if refusal.kind == RefusalKind::Conflict && self.is_abandoned(&run.id).await => {
+                self.spawn_run(run.id.clone(), Comes::Interrupted);
+                Ok(Receipt { seq: self.hello().seq, made: Made::Draft(run.id), replayed: false })
+            }
+            Some(_) | None => Err(refusal),
+        }
     }
 
     /// Publishes a change that was reviewed.
@@ -75,9 +106,15 @@ impl Engine {
         despite_failure: bool,
     ) -> Result<Receipt, Refusal> {
         let change = Change::Release { draft: draft.clone(), despite_failure };
-        let written = self.write(Some(id), actor, change).await.map_err(refusal)?;
+        let written = match self.write(Some(id), actor, change).await.map_err(refusal) {
+            Ok(written) => written,
+            Err(refusal) => {
+                let run = self.inner.store.draft_head(&draft).await.ok();
+                return self.go_on_with(run.filter(released), refusal).await;
+            }
+        };
         if !written.replayed {
-            self.spawn_run(draft);
+            self.spawn_run(draft, Comes::New);
         }
         Ok(receipt(written))
     }
@@ -85,7 +122,7 @@ impl Engine {
     /// Goes on with the runs that a process which is gone left unfinished.
     pub(super) async fn resume_runs(&self) -> Result<(), StoreError> {
         for draft in self.inner.store.unfinished_drafts().await? {
-            self.spawn_run(draft.id);
+            self.spawn_run(draft.id, Comes::Interrupted);
         }
         Ok(())
     }
@@ -104,13 +141,13 @@ impl Engine {
             };
             // One that was not there before belongs to whoever is about to begin it.
             for draft in unfinished.intersection(&before) {
-                self.spawn_run(draft.clone());
+                self.spawn_run(draft.clone(), Comes::Interrupted);
             }
             before = unfinished;
         }
     }
 
-    fn spawn_run(&self, draft: DraftId) {
+    fn spawn_run(&self, draft: DraftId, comes: Comes) {
         let inner = Arc::clone(&self.inner);
         inner.jobs.send_modify(|n| *n += 1);
         tokio::spawn(async move {
@@ -118,7 +155,7 @@ impl Engine {
             // The closing token is the only way out that leaves the run as it is, to be resumed.
             let closing = inner.closing.clone();
             let was_ours = tokio::select! {
-                was_ours = run_one(&inner, &git, &draft) => was_ours,
+                was_ours = run_one(&inner, &git, &draft, comes) => was_ours,
                 () = closing.cancelled() => true,
             };
             inner.ledger.settle(&draft);
@@ -191,7 +228,7 @@ impl Inner {
 /// Waits for a place, runs, and writes the end.
 ///
 /// False when somebody else is at it: another process, or another task of this one.
-async fn run_one(inner: &Arc<Inner>, git: &GitCache, id: &DraftId) -> bool {
+async fn run_one(inner: &Arc<Inner>, git: &GitCache, id: &DraftId, comes: Comes) -> bool {
     let cache_dir = &inner.options.cache_dir;
     let lock = match RunLock::take(cache_dir, id) {
         Ok(Some(lock)) => lock,
@@ -205,7 +242,7 @@ async fn run_one(inner: &Arc<Inner>, git: &GitCache, id: &DraftId) -> bool {
     // Who had the lock before may have come to the end.
     if inner.store.draft_head(id).await.is_ok_and(|draft| draft.state.is_active()) {
         tokio::select! {
-            () = run_in_place(inner, git, id) => {}
+            () = run_in_place(inner, git, id, comes) => {}
             () = until_over(inner, id) => tracing::info!(draft.id = %id, "run stopped"),
         }
     }
@@ -213,10 +250,14 @@ async fn run_one(inner: &Arc<Inner>, git: &GitCache, id: &DraftId) -> bool {
     true
 }
 
-async fn run_in_place(inner: &Arc<Inner>, git: &GitCache, id: &DraftId) {
+async fn run_in_place(inner: &Arc<Inner>, git: &GitCache, id: &DraftId, comes: Comes) {
     let Some(_place) = inner.places.take().await else { return };
     let result = match prepare(inner, git, id).await {
         Ok((job, tools, saved, draft)) => {
+            if let (Comes::Interrupted, DraftState::Running { stage }) = (comes, &draft.state) {
+                let change = Change::AddDetail { draft: id.clone(), stage: *stage, line: WENT_ON.into() };
+                end(inner, id, change).await;
+            }
             let recorder = Recorder::new(Arc::clone(inner), Arc::clone(&tools.config), &draft);
             drafting::run(&job, &tools, saved, &recorder).await.map_err(|e| e.to_string())
         }
@@ -226,8 +267,8 @@ async fn run_in_place(inner: &Arc<Inner>, git: &GitCache, id: &DraftId) {
     match result {
         Ok(Outcome::Published(published)) => publish(inner, id, published).await,
         Ok(Outcome::Waiting) => end(inner, id, wait(String::new())).await,
-        // Somebody has looked at the change and decided about it: that is not lost because the network is down.
-        Err(reason) if is_released(inner, id).await => end(inner, id, wait(reason)).await,
+        // The change is finished and paid for, and perhaps decided about: that is not lost because the network is down.
+        Err(reason) if is_finished(inner, id).await => end(inner, id, wait(reason)).await,
         Err(reason) => end(inner, id, Change::FailDraft { draft: id.clone(), reason }).await,
     }
 }
@@ -237,8 +278,10 @@ fn released(draft: &Draft) -> bool {
     draft.confirm && draft.state == DraftState::Running { stage: Stage::Publish }
 }
 
-async fn is_released(inner: &Inner, id: &DraftId) -> bool {
-    inner.store.draft_head(id).await.is_ok_and(|draft| released(&draft))
+/// Whether a run has nothing to do any more but to have its change reviewed and published.
+async fn is_finished(inner: &Inner, id: &DraftId) -> bool {
+    let draft = inner.store.draft_head(id).await;
+    draft.is_ok_and(|draft| matches!(draft.state, DraftState::Running { stage: Stage::Review | Stage::Publish }))
 }
 
 /// Everything a run needs, as it is now: notes added since it was queued count.
@@ -260,6 +303,7 @@ async fn prepare(inner: &Arc<Inner>, git: &GitCache, id: &DraftId) -> Result<(Jo
         conversation: read_back(store, id, ArtifactName::Conversation).await?,
         change: read_back(store, id, ArtifactName::Change).await?,
         verified: read_back(store, id, ArtifactName::Verified).await?,
+        pushed: read_back(store, id, ArtifactName::Pushed).await?.unwrap_or_default(),
         released: if released(&draft) { Some(reviewed(store, id).await?) } else { None },
     };
     let (previous, replaces) = history::before(inner, &draft).await.map_err(text)?;
@@ -403,6 +447,7 @@ impl Reporter for Recorder {
                 Artifact::Verified(verified) => {
                     Change::SaveVerified { draft, content: json(&verified)?, verdict: verified.verdict }
                 }
+                Artifact::Pushed(commits) => as_json(draft, ArtifactName::Pushed, &commits)?,
                 Artifact::Diff(diff) => Change::SaveArtifact { draft, name: ArtifactName::Diff, content: diff },
                 Artifact::Log(text) => Change::AppendLog { draft, text },
             };

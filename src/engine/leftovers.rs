@@ -1,14 +1,22 @@
 //! What runs left in the cache when their process was killed. A run that is gone on with makes its directory anew; one that was
-//! cancelled or failed meanwhile, and a look without a draft, are nobody's, so an owner clears them away when it starts.
+//! cancelled or failed meanwhile, and a look without a draft, are nobody's: they are cleared away when an owner starts, and when a run is cancelled.
 
-use super::Inner;
 use super::lock::{self, RunLock};
+use super::{Engine, Inner};
 use crate::domain::id::DraftId;
 use crate::providers::GitCache;
 use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+
+impl Engine {
+    /// Whether a run is to be worked on and nobody does: its process is gone.
+    pub async fn is_abandoned(&self, draft: &DraftId) -> bool {
+        let is_active = self.inner.store.draft_head(draft).await.is_ok_and(|draft| draft.state.is_active());
+        is_active && matches!(RunLock::take(&self.inner.options.cache_dir, draft), Ok(Some(_)))
+    }
+}
 
 /// Removes the files of every run that nobody works on, and nobody is about to go on with.
 pub(super) async fn clear(inner: Arc<Inner>) {

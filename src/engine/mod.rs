@@ -217,9 +217,14 @@ impl Engine {
             Command::SaveSettings { settings } => Change::PutSettings(settings::pairs(settings)?),
         };
         let adds_answer = matches!(change, Change::InsertNote { public: true, .. });
+        let cancels = matches!(change, Change::CancelDraft { .. });
         let written = self.write(Some(id), actor, change).await.map_err(refusal)?;
         if adds_answer {
             self.inner.known.outdated();
+        }
+        if cancels {
+            // A run whose process is gone has nobody else to clear up after it.
+            leftovers::clear(Arc::clone(&self.inner)).await;
         }
         Ok(receipt(written))
     }

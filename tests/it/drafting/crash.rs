@@ -167,6 +167,9 @@ impl Scene {
             "{at}: {detail:?}"
         );
         assert!(detail.diff.contains("+RANGE = 2") && detail.log.contains("The answer that could not be used"), "{at}");
+        let went_on =
+            detail.stages.iter().flat_map(|s| &s.details).filter(|line| line.starts_with("Interrupted here")).count();
+        assert_eq!(went_on, usize::from(point.is_some()), "{at}: {detail:?}");
         let events = world.events().await;
         for (kind, times) in [(EventKind::DraftPublished, 1), (EventKind::DraftStageStarted, detail.stages.len())] {
             assert_eq!(events.iter().filter(|e| e.kind == kind).count(), times, "{at}: {kind:?}");

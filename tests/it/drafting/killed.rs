@@ -8,12 +8,12 @@ use crate::support::fake::github::CREATE;
 use crate::support::fake::world::{ANTHROPIC_KEY, GITHUB_TOKEN, SLUG, World, branches};
 use crate::support::fake::{Fault, Gate, TIME};
 use crate::support::git::git;
+use crate::support::options;
 use crate::support::program::{Home, Server};
 use crate::support::running::until as until_it_is;
-use crate::support::{me, options};
 use futures::StreamExt;
-use patchwork::engine::{Engine, Mode, new_command_id};
-use patchwork::protocol::{Command as Ask, EventKind, Seq, Signal};
+use patchwork::engine::{Engine, Mode};
+use patchwork::protocol::{EventKind, Seq, Signal};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -33,6 +33,12 @@ fn home_in(world: &World, more: &str) -> Home {
 fn command(home: &Home, arguments: &[&str]) -> Command {
     let mut command = home.command(arguments);
     command.env("ANTHROPIC_API_KEY", ANTHROPIC_KEY).env("GITHUB_TOKEN", GITHUB_TOKEN);
+    command
+}
+
+fn quiet(home: &Home, arguments: &[&str]) -> Command {
+    let mut command = command(home, arguments);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command
 }
 
@@ -62,6 +68,7 @@ async fn until(home: &Home, kind: EventKind) {
 struct Draft {
     world: World,
     home: Arc<Home>,
+    report: String,
     running: Child,
 }
 
@@ -72,9 +79,22 @@ impl Draft {
         let recording = Arc::clone(&home);
         let report = json!({"what_i_needed": "a date range", "what_i_tried": "search_costs", "server_name": "billing"});
         let id = blocking(move || recording.record(&[report])).await.remove(0);
-        let running =
-            command(&home, &["draft", "--yes", &id]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        Self { world, home, running }
+        let running = quiet(&home, &["draft", "--yes", &id]).spawn().unwrap();
+        Self { world, home, report: id, running }
+    }
+
+    /// Another `patchwork` in the same home: how it ends.
+    async fn again(&self, arguments: &[&str]) -> Option<i32> {
+        let mut again = quiet(&self.home, arguments);
+        blocking(move || again.status().unwrap()).await.code()
+    }
+
+    /// The only run.
+    async fn run(&self) -> String {
+        let home = Arc::clone(&self.home);
+        let runs: Value = blocking(move || home.json(&["drafts", "--json"])).await;
+        assert_eq!(runs.as_array().unwrap().len(), 1, "{runs}");
+        runs[0]["id"].as_str().unwrap().to_owned()
     }
 
     /// SIGKILL, and gone when this returns.
@@ -238,21 +258,75 @@ async fn killed_while_a_program_drafts_it_takes_that_with_it_and_its_brief_goes_
 
 /// Nobody goes on with it, so nobody makes its worktree anew.
 #[tokio::test]
-async fn killed_and_cancelled_it_leaves_nothing_after_the_next_start() {
+async fn killed_and_discarded_it_leaves_nothing() {
     let world = World::open().await;
     let dir = tempfile::tempdir().unwrap();
     let program = stands_still_once(dir.path());
     let home = home_in(&world, &by_program(&program));
     let mut draft = Draft::start(world, home).await;
     let pids = standing_still(dir.path()).await;
+    let run = draft.run().await;
+    assert_eq!(draft.again(&["discard", &run]).await, Some(4), "it is worked on");
     draft.kill();
     until_dead(pids).await;
-    let engine = guest(&draft.home).await;
-    let run = engine.drafts(None).await.unwrap().remove(0).id;
-    engine.submit(new_command_id(), me(), Ask::CancelDraft { draft: run }).await.unwrap();
-    engine.close().await;
-    assert_ne!(draft.left(), Vec::<String>::new());
-    let server = draft.serve().await;
-    until_clean(&draft.home).await;
+    assert_eq!(draft.again(&["discard", &run]).await, Some(0));
+    assert_eq!(draft.left(), Vec::<String>::new());
+}
+
+/// What was cancelled by somebody with another cache, or by an older program, is found when the next owner starts.
+#[tokio::test]
+async fn what_nobody_owns_is_cleared_away_at_the_next_start() {
+    let home = Arc::new(Home::new());
+    let run = home.path().join("cache/worktrees/01980000-0000-7000-8000-000000000001");
+    std::fs::create_dir_all(run.join("tree/src")).unwrap();
+    std::fs::write(run.join("brief-x.md"), "# Task").unwrap();
+    std::fs::create_dir_all(home.path().join("cache/runs")).unwrap();
+    std::fs::write(home.path().join("cache/runs/01980000-0000-7000-8000-000000000002.lock"), "").unwrap();
+    let serve = command(&home, &["serve", "--port", "0"]);
+    let server = blocking(move || Server::start(serve)).await;
+    until_clean(&home).await;
     blocking(move || drop(server)).await;
+}
+
+/// Without a screen or a server there is nobody else to go on with it than who asks for it again.
+#[tokio::test]
+async fn killed_and_asked_for_again_it_goes_on() {
+    let world = World::open().await;
+    let gate = Gate::default();
+    world.git.fail(PUSH_REFS, Fault::Hold(gate.clone()));
+    world.good_reply();
+    let home = home_in(&world, "");
+    let mut draft = Draft::start(world, home).await;
+    gate.reached().await;
+    draft.kill();
+    assert_eq!(draft.again(&["draft", "--yes", &draft.report]).await, Some(0));
+    gate.open();
+    assert_eq!((draft.world.anthropic.asked(), draft.world.github.pulls().len()), (1, 1));
+    assert_eq!(branches(&draft.world.bare()).len(), 1);
+    assert_eq!(draft.left(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn killed_while_it_publishes_what_was_reviewed_it_goes_on_when_it_is_told_again() {
+    let world = World::open().await;
+    world.anthropic.reply(Reply::begins("{\"title\": \"Add", Piece::Stall));
+    let home = home_in(&world, "");
+    let mut draft = Draft::start(world, home).await;
+    draft.world.anthropic.until_stalled(1).await;
+    draft.kill();
+    let run = draft.run().await;
+    assert_eq!(draft.again(&["discard", &run]).await, Some(0));
+    draft.world.good_reply();
+    assert_eq!(draft.again(&["draft", &draft.report]).await, Some(0), "it waits for its review");
+    let gate = Gate::default();
+    draft.world.github.fail(CREATE, Fault::HoldAnswer(gate.clone()));
+    let second = draft.home.json(&["drafts", "--json"])[0]["id"].as_str().unwrap().to_owned();
+    draft.running = quiet(&draft.home, &["publish", &second]).spawn().unwrap();
+    gate.reached().await;
+    assert_eq!(draft.again(&["publish", &second]).await, Some(4), "it is worked on");
+    draft.kill();
+    assert_eq!(draft.again(&["publish", &second]).await, Some(0));
+    assert_eq!((draft.world.anthropic.asked(), draft.world.github.pulls().len()), (2, 1));
+    assert_eq!(branches(&draft.world.bare()).len(), 1);
+    assert_eq!(draft.left(), Vec::<String>::new());
 }
