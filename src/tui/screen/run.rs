@@ -3,7 +3,7 @@
 use super::super::bench::{Change, Run};
 use super::super::theme::Theme;
 use super::super::widget::{age, wrap};
-use crate::domain::draft::{Checks, Draft, DraftState, PullState, Stage, StageRecord};
+use crate::domain::draft::{Checks, Draft, DraftState, PullState, Stage, StageRecord, Verdict};
 use crate::domain::text;
 use crate::domain::time::Millis;
 use crate::protocol::Progress;
@@ -16,8 +16,29 @@ const FILES: usize = 12;
 /// Lines of the log shown, from its end; the diff above has what matters.
 const LOG: usize = 200;
 
-/// A word per stage, marked as done, running, failed or to come.
-pub fn steps(draft: &Draft, theme: &Theme, words: bool) -> Vec<Span<'static>> {
+/// How much is said of the stages of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Words {
+    All,
+    /// Of the one where it is, and of one that went wrong on the way.
+    Few,
+    /// The same, as short as can be.
+    Fewest,
+}
+
+/// The stages, marked as done, running, failed or to come; with as many words as there are columns for.
+pub fn steps(draft: &Draft, theme: &Theme, columns: usize) -> Vec<Span<'static>> {
+    // Two blanks follow the last one too, and need not be seen.
+    let fits = |spans: &[Span<'_>]| spans.iter().map(Span::width).sum::<usize>() <= columns + 2;
+    let [all, few] = [Words::All, Words::Few].map(|words| steps_in(draft, theme, words));
+    match (fits(&all), fits(&few)) {
+        (true, _) => all,
+        (false, true) => few,
+        (false, false) => steps_in(draft, theme, Words::Fewest),
+    }
+}
+
+fn steps_in(draft: &Draft, theme: &Theme, words: Words) -> Vec<Span<'static>> {
     let mut spans = Vec::new();
     // What is optional is shown where a run goes there.
     let goes = |stage: &&Stage| match stage {
@@ -26,15 +47,34 @@ pub fn steps(draft: &Draft, theme: &Theme, words: bool) -> Vec<Span<'static>> {
         Stage::Checkout | Stage::Context | Stage::Model | Stage::Check | Stage::Publish => true,
     };
     for stage in Stage::ALL.iter().filter(goes) {
-        let (mark, style) = mark(&draft.state, *stage, theme);
+        let (mark, style) = mark(draft, *stage, theme);
         let current = draft.state.stage() == Some(*stage);
-        let word = if words || current { format!("{mark} {}  ", stage.as_str()) } else { format!("{mark} ") };
-        spans.push(Span::styled(word, style));
+        let step = match (went_wrong(draft, *stage), words) {
+            (true, Words::All | Words::Few) => format!("{mark} {stage} failed  "),
+            (true, Words::Fewest) | (false, Words::All) => format!("{mark} {stage}  "),
+            (false, Words::Few | Words::Fewest) if current => format!("{mark} {stage}  "),
+            (false, Words::Few | Words::Fewest) => format!("{mark} "),
+        };
+        spans.push(Span::styled(step, style));
     }
     spans
 }
 
-fn mark(now: &DraftState, stage: Stage, theme: &Theme) -> (&'static str, Style) {
+/// Whether a stage failed and the run went on: a change whose `verify` is red still waits for somebody who looks at it.
+fn went_wrong(draft: &Draft, stage: Stage) -> bool {
+    stage == Stage::Verify && draft.verdict == Some(Verdict::Failed) && draft.state.stage() != Some(stage)
+}
+
+/// Whether it waits although its `verify` failed.
+pub fn is_red(draft: &Draft) -> bool {
+    matches!(draft.state, DraftState::Waiting { .. }) && draft.verdict == Some(Verdict::Failed)
+}
+
+fn mark(draft: &Draft, stage: Stage, theme: &Theme) -> (&'static str, Style) {
+    if went_wrong(draft, stage) {
+        return ("✗", theme.bad);
+    }
+    let now = &draft.state;
     let reached = now.stage();
     match now {
         DraftState::Published { .. } => ("✓", theme.good),
@@ -107,11 +147,12 @@ pub fn pull(draft: &Draft, theme: &Theme) -> Option<(String, Style)> {
     Some((format!("{word}{checks}"), style))
 }
 
-/// The keys that show the change, and what it does otherwise than the draft before.
+/// The keys that show the change, and what it does otherwise than the draft before; and that publish one whose `verify` failed.
 #[derive(Debug, Clone, Copy)]
 pub struct Keys<'k> {
     pub turn_over: &'k str,
     pub compare: &'k str,
+    pub publish_anyway: &'k str,
 }
 
 /// All lines of the pane, for a width.
@@ -132,6 +173,11 @@ pub fn lines(
     if !run.draft.state.is_active() {
         page.blank();
         page.body("", &sentence, style);
+    }
+    if is_red(&run.draft) {
+        let said =
+            format!("`verify` failed: {} shows the change, {} there publishes it", keys.turn_over, keys.publish_anyway);
+        page.body("", &said, theme.bad);
     }
     let against = run.earlier.as_ref().map(|earlier| (keys.compare, earlier.number));
     page.change(change, keys.turn_over, against);
@@ -183,11 +229,12 @@ impl Page<'_> {
 
     fn stage(&mut self, record: &StageRecord, draft: &Draft, progress: Option<&Progress>, now: Millis) {
         let theme = self.theme;
-        let (mark, style) = mark(&draft.state, record.stage, theme);
+        let (mark, style) = mark(draft, record.stage, theme);
+        let ended = if went_wrong(draft, record.stage) { ": failed" } else { "" };
         let until = record.ended_at.unwrap_or(if draft.state.is_active() { now } else { draft.updated_at });
         let took = age::took(until.since(record.started_at));
         self.lines.push(Line::from(vec![
-            Span::styled(format!("{mark} {}", record.stage.title()), style),
+            Span::styled(format!("{mark} {}{ended}", record.stage.title()), style),
             Span::styled(format!("  {took}"), theme.dim),
         ]));
         for detail in &record.details {

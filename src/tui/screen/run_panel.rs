@@ -4,7 +4,7 @@ use super::super::action::Action;
 use super::super::model::{Model, is_waiting};
 use super::super::widget::fit;
 use super::run;
-use crate::domain::draft::Draft;
+use crate::domain::draft::{Draft, DraftState};
 use crate::domain::text;
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -36,9 +36,9 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, model: &Model) {
     if area.height > 1 {
         lines.push(Line::styled("─".repeat(width), theme.rule));
     }
-    let mut head = vec![Span::styled(format!("Draft {} ", draft.number), theme.label)];
-    head.extend(run::steps(draft, theme, width >= 60));
-    lines.push(Line::from(head));
+    let head = Span::styled(format!("Draft {} ", draft.number), theme.label);
+    let steps = run::steps(draft, theme, width.saturating_sub(head.width()));
+    lines.push(std::iter::once(head).chain(steps).collect());
     let room = usize::from(area.height).saturating_sub(lines.len());
     lines.extend(news(model, draft, room, width));
     frame.render_widget(Paragraph::new(lines), area);
@@ -48,8 +48,12 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, model: &Model) {
 fn news(model: &Model, draft: &Draft, room: usize, width: usize) -> Vec<Line<'static>> {
     let theme = &model.theme;
     if !draft.state.is_active() {
-        let (mut sentence, style) = run::outcome(draft, theme);
-        if is_waiting(draft) {
+        let (mut sentence, mut style) = run::outcome(draft, theme);
+        if run::is_red(draft) && draft.state == (DraftState::Waiting { trouble: String::new() }) {
+            let (opens, publishes) = (model.keymap.key(Action::Drafts), model.keymap.key(Action::PublishAnyway));
+            sentence = format!("`verify` failed: {opens} opens it, {publishes} there publishes it");
+            style = theme.bad;
+        } else if is_waiting(draft) {
             sentence = format!("{sentence}: {} opens it", model.keymap.key(Action::Drafts));
         } else if let Some(spent) = draft.spent() {
             sentence = format!("{sentence}  {spent}");

@@ -6,6 +6,7 @@ use super::super::bench::{self, Compared, Comparison, Edit, IntroKey, Page, Part
 use super::super::message::{Effect, Subject};
 use super::super::model::{DraftsFocus, Model, Mood, Overlay, Pending, Question, View};
 use super::super::screen;
+use super::super::widget::pane;
 use crate::domain::diff::FileDiff;
 use crate::domain::draft::{Draft, TargetKind, Verdict};
 use crate::domain::id::{CommandId, DraftId};
@@ -177,9 +178,11 @@ fn lay_out(model: &mut Model) {
         bench.paper.lay(&change, intro, screen::bench::code_width(area.width));
     }
     model.drafts.bench.paper.follow(usize::from(area.height));
-    let (rows, at) = (usize::from(model.layout().rows.height), model.drafts.bench.paper.cursor.section);
-    let offset = &mut model.drafts.bench.offset;
-    *offset = (*offset).clamp(at.saturating_sub(rows.saturating_sub(1)), at);
+    let height = model.layout().rows.height;
+    let bench = &mut model.drafts.bench;
+    // Title and text are an entry too.
+    let entries = bench.paper.change().files.len() + 1;
+    bench.offset = pane::first(bench.offset, bench.paper.cursor.section, entries, height);
 }
 
 pub(super) fn step(model: &mut Model, by: isize) {

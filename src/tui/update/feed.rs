@@ -5,7 +5,7 @@ use super::super::message::Effect;
 use super::super::mirror::changes_counts;
 use super::super::model::{DraftsFocus, Model, Mood, Read, View};
 use super::{bench, list, servers, settings};
-use crate::domain::draft::{Checks, Draft, DraftState, PullState};
+use crate::domain::draft::{Checks, Draft, DraftState, PullState, Verdict};
 use crate::protocol::{Event, EventKind, Progress, Signal};
 
 pub(super) fn signal(model: &mut Model, signal: Signal, out: &mut Vec<Effect>) {
@@ -87,10 +87,14 @@ fn announce(model: &mut Model, draft: &Draft) {
         DraftState::Waiting { trouble } if !trouble.is_empty() => {
             (Mood::Bad, format!("{name} was not published: {trouble}"))
         }
-        DraftState::Waiting { .. } if is_open(model, draft) => (Mood::Good, format!("{name} waits for your review")),
         DraftState::Waiting { .. } => {
+            let (mood, but) = match draft.verdict {
+                Some(Verdict::Failed) => (Mood::Bad, ", but its `verify` failed"),
+                Some(Verdict::Passed) | None => (Mood::Good, ""),
+            };
             let key = model.keymap.key(Action::Drafts);
-            (Mood::Good, format!("{name} waits for your review: {key} opens it"))
+            let opens = if is_open(model, draft) { String::new() } else { format!(": {key} opens it") };
+            (mood, format!("{name} waits for your review{but}{opens}"))
         }
         DraftState::Cancelled { .. } => (Mood::Plain, format!("{name} was cancelled")),
         DraftState::Queued | DraftState::Running { .. } => return,

@@ -34,10 +34,8 @@ pub(super) fn settle(model: &mut Model, out: &mut Vec<Effect>) {
     if model.servers.read == Read::Done && model.now >= model.servers.read_at.plus(MINUTE) {
         read(model, out);
     }
-    let height = usize::from(model.layout().rows.height).max(1);
-    let cursor = model.servers.cursor();
-    let lowest = cursor.saturating_sub(height - 1);
-    model.servers.offset = model.servers.offset.clamp(lowest, cursor.max(lowest));
+    let (height, len) = (model.layout().rows.height, model.servers.list.len());
+    model.servers.offset = pane::first(model.servers.offset, model.servers.cursor(), len, height);
     lay_out(model);
 }
 

@@ -146,6 +146,7 @@ fn lay_out_run(model: &mut Model) {
         let keys = screen::run::Keys {
             turn_over: model.keymap.key(Action::TurnOver),
             compare: model.keymap.key(Action::Compare),
+            publish_anyway: model.keymap.key(Action::PublishAnyway),
         };
         let lines = screen::run::lines(run, progress, &model.theme, model.now, text.width, keys);
         model.run_text.lines = lines;
@@ -158,10 +159,8 @@ fn lay_out_run(model: &mut Model) {
 }
 
 fn drafts_in_view(model: &mut Model) {
-    let height = usize::from(model.layout().rows.height).max(1);
-    let cursor = model.draft_cursor();
-    let lowest = cursor.saturating_sub(height - 1);
-    model.drafts.offset = model.drafts.offset.clamp(lowest, cursor.max(lowest));
+    let (height, len) = (model.layout().rows.height, model.mirror.drafts().len());
+    model.drafts.offset = pane::first(model.drafts.offset, model.draft_cursor(), len, height);
 }
 
 /// When the screen would show something else although nothing has happened; `None`: never.

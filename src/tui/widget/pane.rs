@@ -11,6 +11,14 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, lines: &[Line<'_>], scroll: usi
     frame.render_widget(Paragraph::new(shown), area);
 }
 
+/// The first of `len` rows that a list this high shows: near to where it was, with the row at `cursor` in view, and no room left empty
+/// while there are rows above.
+pub fn first(was: usize, cursor: usize, len: usize, height: u16) -> usize {
+    let height = usize::from(height).max(1);
+    let lowest = (cursor + 1).saturating_sub(height);
+    was.clamp(lowest, cursor).min(len.saturating_sub(height))
+}
+
 /// The largest useful scroll.
 pub fn most(lines: usize, height: u16) -> usize {
     lines.saturating_sub(usize::from(height))
