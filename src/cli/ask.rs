@@ -4,7 +4,7 @@ use super::drafts;
 use super::out::{Ink, Out};
 use super::progress::Progress;
 use super::serve::StopSignals;
-use crate::domain::draft::Verdict;
+use crate::domain::draft::{TargetKind, Verdict};
 use crate::domain::id::DraftId;
 use crate::engine::Engine;
 use crate::protocol::Command;
@@ -65,8 +65,22 @@ fn show(detail: &DraftDetail) -> io::Result<()> {
         out.prose("", summary)?;
         out.line("")?;
     }
+    out.field("goes to", &goes_to(detail))?;
+    out.field("verify", detail.draft.verdict.map_or("", Verdict::as_str))?;
     if let Some(spent) = detail.draft.spent() {
         out.field("cost", &spent)?;
     }
     out.finish()
+}
+
+/// What publishing makes of the change.
+fn goes_to(detail: &DraftDetail) -> String {
+    let (proposal, choices) = (detail.proposal.clone().unwrap_or_default(), &detail.choices);
+    match detail.draft.target {
+        TargetKind::Local => format!("a local branch, made from {}", proposal.base),
+        TargetKind::Github => {
+            let kind = if choices.draft.unwrap_or(true) { "a draft pull request" } else { "a pull request" };
+            format!("{kind} for {}", choices.base.as_ref().unwrap_or(&proposal.base))
+        }
+    }
 }

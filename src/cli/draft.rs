@@ -27,7 +27,7 @@ pub(super) struct Args {
     /// Print a JSON object
     #[arg(long)]
     json: bool,
-    /// Draft although there is a draft already
+    /// Draft although there is a draft already; a change that waits for its review is discarded
     #[arg(long)]
     again: bool,
     /// Publish without a review
@@ -154,10 +154,14 @@ async fn draft(engine: &Engine, actor: &Actor, feedback: FeedbackId, args: &Args
     let (drafter, target, unattended) = (args.drafter, args.target, args.yes);
     let command = Command::StartDraft { feedback, force: args.again, drafter, target, unattended };
     let (id, mut state) = follow(engine, actor, command, &mut stop).await?;
-    while let DraftState::Waiting { .. } = state
+    while let DraftState::Waiting { trouble } = &state
         && !args.json
+        && !args.yes
         && ask::somebody_is_there()
     {
+        if !trouble.is_empty() {
+            complain(&format!("not published: {trouble}"));
+        }
         let Some(command) = ask::decide(engine, &id, &mut stop).await? else { break };
         let discards = matches!(command, Command::CancelDraft { .. });
         state = follow(engine, actor, command, &mut stop).await?.1;
@@ -166,6 +170,7 @@ async fn draft(engine: &Engine, actor: &Actor, feedback: FeedbackId, args: &Args
             return Ok(Code::Ok);
         }
     }
-    print(&engine.draft(&id).await?, args.json)?;
-    Ok(ended(&id, &state))
+    let detail = engine.draft(&id).await?;
+    print(&detail, args.json)?;
+    Ok(ended(&detail.draft, &state))
 }

@@ -102,7 +102,8 @@ fn print(out: &mut Out, detail: &DraftDetail) -> io::Result<()> {
         }
         DraftState::Failed { reason, .. } => section(out, "Why it failed", reason)?,
         DraftState::Waiting { trouble } => {
-            out.field("waits", "for your review: `patchwork publish` or `patchwork discard`")?;
+            let despite = if draft.verdict == Some(Verdict::Failed) { " --despite-failure" } else { "" };
+            out.field("waits", &format!("for your review: `patchwork publish{despite}` or `patchwork discard`"))?;
             decisions(out, detail)?;
             section(out, "Why it was not published", trouble)?;
         }

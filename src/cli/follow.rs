@@ -4,7 +4,7 @@ use super::exit::{Code, complain};
 use super::out::Out;
 use super::progress::Progress;
 use super::serve::StopSignals;
-use crate::domain::draft::{Draft, DraftState, Stage};
+use crate::domain::draft::{Draft, DraftState, Stage, Verdict};
 use crate::domain::id::DraftId;
 use crate::engine::{Engine, new_command_id};
 use crate::protocol::read::DraftDetail;
@@ -12,6 +12,7 @@ use crate::protocol::{Actor, Command, EventKind, Made, Signal};
 use anyhow::bail;
 use futures::StreamExt;
 use futures::stream::BoxStream;
+use std::collections::BTreeMap;
 use std::io;
 
 /// Submits a command that moves a run, and follows the run until nothing works on it any more.
@@ -22,17 +23,27 @@ pub(super) async fn follow(
     stop: &mut StopSignals,
 ) -> anyhow::Result<(DraftId, DraftState)> {
     let starts = matches!(command, Command::StartDraft { .. });
+    let told = if let Command::PublishDraft { draft, .. } | Command::CancelDraft { draft } = &command {
+        told(&engine.draft(draft).await?)
+    } else {
+        BTreeMap::new()
+    };
     // Watching begins before the command, so that nothing of the run can be missed.
     let mut signals = engine.watch(engine.hello().seq);
     let made = engine.submit(new_command_id(), actor.clone(), command).await?.made;
     let Made::Draft(id) = made else { bail!("the engine moved no draft") };
-    let mut follower = Follower { engine, id: &id, progress: Progress::open(), stop };
+    let mut follower = Follower { engine, id: &id, progress: Progress::open(), stop, told };
     if starts {
         follower.progress.say(&format!("draft {id}"));
     }
     let state = follower.until_over(&mut signals, actor).await?;
     drop(follower);
     Ok((id, state))
+}
+
+/// How many lines each stage has said so far.
+fn told(detail: &DraftDetail) -> BTreeMap<Stage, usize> {
+    detail.stages.iter().map(|stage| (stage.stage, stage.details.len())).collect()
 }
 
 /// The result as lines of a name and a value, which is what a script would cut out; or all of the run as JSON.
@@ -56,7 +67,7 @@ pub(super) fn print(detail: &DraftDetail, json: bool) -> io::Result<()> {
 }
 
 /// The number to end with after a run, and the sentence about it.
-pub(super) fn ended(id: &DraftId, state: &DraftState) -> Code {
+pub(super) fn ended(draft: &Draft, state: &DraftState) -> Code {
     match state {
         DraftState::Published { .. } => Code::Ok,
         DraftState::Cancelled { .. } => Code::Interrupted,
@@ -65,22 +76,30 @@ pub(super) fn ended(id: &DraftId, state: &DraftState) -> Code {
             Code::Failed
         }
         DraftState::Waiting { trouble } if trouble.is_empty() => {
-            complain(&format!("the change waits for your review: {}", ways_on(id)));
+            let red = if is_red(draft) { ", and `verify` failed for it" } else { "" };
+            complain(&format!("the change waits for your review{red}: {}", ways_on(draft)));
             Code::Ok
         }
         DraftState::Waiting { trouble } => {
-            complain(&format!("not published: {trouble}\nthe change still waits: {}", ways_on(id)));
+            complain(&format!("not published: {trouble}\nthe change still waits: {}", ways_on(draft)));
             Code::Failed
         }
         DraftState::Queued | DraftState::Running { .. } => Code::Failed,
     }
 }
 
-fn ways_on(id: &DraftId) -> String {
-    let id = id.short();
-    format!(
-        "`patchwork drafts {id}` shows it, `patchwork publish {id}` publishes it, `patchwork discard {id}` throws it away"
-    )
+fn is_red(draft: &Draft) -> bool {
+    draft.verdict == Some(Verdict::Failed)
+}
+
+fn ways_on(draft: &Draft) -> String {
+    let id = draft.id.short();
+    let publish = if is_red(draft) {
+        format!("`patchwork publish {id} --despite-failure` publishes it all the same")
+    } else {
+        format!("`patchwork publish {id}` publishes it")
+    };
+    format!("`patchwork drafts {id}` shows it, {publish}, `patchwork discard {id}` throws it away")
 }
 
 /// Follows one run to its end.
@@ -89,6 +108,8 @@ struct Follower<'a> {
     id: &'a DraftId,
     progress: Progress,
     stop: &'a mut StopSignals,
+    /// Lines that were said before, by an earlier attempt or here.
+    told: BTreeMap<Stage, usize>,
 }
 
 impl Follower<'_> {
@@ -159,9 +180,11 @@ impl Follower<'_> {
     async fn details(&mut self) -> anyhow::Result<()> {
         let stages = self.engine.draft(self.id).await?.stages;
         if let Some(done) = stages.iter().rfind(|stage| stage.ended_at.is_some()) {
-            for detail in &done.details {
+            let told = self.told.entry(done.stage).or_default();
+            for detail in done.details.iter().skip(*told) {
                 self.progress.say(&format!("    {detail}"));
             }
+            *told = done.details.len();
         }
         Ok(())
     }

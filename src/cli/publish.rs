@@ -5,6 +5,7 @@ use super::follow::{ended, follow, print};
 use super::serve::StopSignals;
 use super::setup::{Global, Setup};
 use super::stdin;
+use super::table::counted;
 use crate::domain::diff::{Diff, FileDiff};
 use crate::domain::id::DraftId;
 use crate::domain::review::{Choices, Dropped};
@@ -59,8 +60,9 @@ async fn publish(engine: &Engine, setup: &Setup, args: Args) -> anyhow::Result<C
     }
     let command = Command::PublishDraft { draft, despite_failure };
     let (draft, state) = follow(engine, &setup.actor(), command, &mut stop).await?;
-    print(&engine.draft(&draft).await?, json)?;
-    Ok(ended(&draft, &state))
+    let detail = engine.draft(&draft).await?;
+    print(&detail, json)?;
+    Ok(ended(&detail.draft, &state))
 }
 
 /// What the flags say on top of what is decided already.
@@ -107,7 +109,8 @@ fn dropped(diff: &Diff, part: &str) -> Result<Vec<Dropped>, Usage> {
     match n.parse::<usize>() {
         Ok(n) if (1..=file.parts()).contains(&n) => Ok(vec![Dropped { path: file.path.clone(), hunk: n - 1 }]),
         Ok(_) | Err(_) => {
-            Err(Usage(format!("--drop: {} has the hunks 1 to {}, and no `{n}`", file.path, file.parts())))
+            let hunks = counted(file.parts() as i64, "hunk");
+            Err(Usage(format!("--drop: {} has {hunks}, and no `{n}`", file.path)))
         }
     }
 }

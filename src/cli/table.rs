@@ -4,7 +4,7 @@
 //! always has room.
 
 use super::out::{Ink, Out, columns, fit};
-use crate::domain::draft::{Draft, DraftState};
+use crate::domain::draft::{Draft, DraftState, Verdict};
 use crate::domain::time::{Millis, ago};
 use crate::protocol::read::Row;
 use std::io;
@@ -124,6 +124,9 @@ fn draft_parts(draft: &Draft, now: Millis, line: Option<usize>) -> Parts {
         fixed.remove(4);
     }
     let mut text = outcome(draft);
+    if matches!(draft.state, DraftState::Waiting { .. }) && draft.verdict == Some(Verdict::Failed) {
+        text = format!("verify failed  {text}");
+    }
     if let Some(pull) = &draft.pull {
         text = format!("PR {pull}  {text}");
     }

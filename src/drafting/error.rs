@@ -38,7 +38,7 @@ pub enum DraftError {
     BadChange(Vec<Problem>),
     /// The change is there, and the repository's own check fails with it.
     #[error(
-        "The change is made, but `{command}` fails with it ({ended}), and nobody is there to decide. Its last words: {tail} The log has the rest and the change is kept: add a note and draft again, or draft with a review to publish it all the same."
+        "The change is made, but `{command}` fails with it ({ended}), and nobody was to look at it. Its last words: {tail} The log has the rest. The change waits: publish it all the same, or add a note and draft again."
     )]
     NotVerified { command: String, ended: String, tail: String },
     /// The command left something behind that may not be published.
@@ -53,9 +53,12 @@ pub enum DraftError {
     Review(String),
     /// The branch is there, the pull request is not.
     #[error(
-        "The branch `{branch}` is pushed, but the pull request could not be opened: {source} Open it by hand, or draft again for another branch."
+        "The branch `{branch}` is pushed, but the pull request could not be opened: {source} Publish again when that is mended: the branch stays the same. Or open it by hand."
     )]
     PushedWithoutPullRequest { branch: String, source: ProviderError },
+    /// The reviewer chose a base that is not there.
+    #[error("{repository} has no branch `{base}` to be the base, so nothing was pushed. Choose another one with `--base {usual}`, or `b` on the screen.{}", there_are(.known))]
+    NoSuchBase { base: String, repository: String, known: Vec<String>, usual: String },
     /// The machine this runs on: disk, permissions, a worker that died.
     #[error("{0}")]
     Local(String),
@@ -74,6 +77,7 @@ impl DraftError {
             | Self::CommandFailed { .. }
             | Self::Review(_)
             | Self::PushedWithoutPullRequest { .. }
+            | Self::NoSuchBase { .. }
             | Self::Limit(_)
             | Self::Local(_) => false,
         }
@@ -87,6 +91,11 @@ impl From<Denied> for DraftError {
             Denied::Limit(why) => Self::Limit(why),
         }
     }
+}
+
+fn there_are(known: &[String]) -> String {
+    let shown: Vec<String> = known.iter().map(|name| format!("`{}`", text::clipped(name, 100))).collect();
+    if shown.is_empty() { String::new() } else { format!(" There are {}.", shown.join(", ")) }
 }
 
 fn says(words: &str) -> String {

@@ -77,6 +77,8 @@ pub struct Saved {
     pub change: Option<SavedChange>,
     /// How `verify` ended the last time.
     pub verified: Option<Verified>,
+    /// Commits that the run has given to its branch, or was about to.
+    pub pushed: Vec<String>,
     /// Somebody has looked at the change and wants it published.
     pub released: Option<Released>,
 }
@@ -197,6 +199,8 @@ pub enum Artifact {
     Proposal(Proposal),
     /// How `verify` ended for the newest change: give it back as [`Saved::verified`] after a crash.
     Verified(Verified),
+    /// All commits that were given to the run's branch: give them back as [`Saved::pushed`].
+    Pushed(Vec<String>),
     /// Unified diff of the change.
     Diff(String),
     /// Lines to append to the run's log.

@@ -5,7 +5,7 @@
 //! The results have a budget of tokens that is shared out among the requests, and every cut says what was left out.
 
 use super::brief::fenced;
-use super::context::{Numbered, Read, estimate_tokens, numbered_range, searchable};
+use super::context::{MAX_TEXT, Numbered, Read, TOO_MUCH, estimate_tokens, numbered_range, searchable};
 use super::error::DraftError;
 use super::protect::may_hold_secrets;
 use super::template::fill;
@@ -63,7 +63,9 @@ pub(super) async fn serve(
 ) -> Result<String, DraftError> {
     let paths: Vec<RepoPath> = worktree.files().iter().map(|file| file.path.clone()).collect();
     let worktree = Arc::clone(worktree);
-    let work = move || Repository { paths: &paths, read: &|path| worktree.read(path) }.serve(&requests, budget);
+    let work = move || {
+        Repository { paths: &paths, read: &|path| worktree.read(path), max_text: MAX_TEXT }.serve(&requests, budget)
+    };
     let served = tokio::task::spawn_blocking(work).await;
     served.map_err(|e| DraftError::Local(format!("looking something up failed: {e}; this is a bug worth reporting")))
 }
@@ -73,6 +75,8 @@ pub(super) struct Repository<'a> {
     /// Everything that is tracked, in git's order.
     pub(super) paths: &'a [RepoPath],
     pub(super) read: Read<'a>,
+    /// Bytes of text that a search reads.
+    pub(super) max_text: usize,
 }
 
 impl Repository<'_> {
@@ -165,8 +169,16 @@ impl Repository<'_> {
         if searches.iter().all(|search| search.refused.is_some()) {
             return searches;
         }
+        let mut read = 0;
         for path in searchable(self.paths) {
+            if read >= self.max_text {
+                for search in &mut searches {
+                    search.unread += 1;
+                }
+                continue;
+            }
             let Existing::Text(text) = (self.read)(path) else { continue };
+            read += text.len();
             let lower = searches.iter().any(|search| search.any_case).then(|| text.to_ascii_lowercase());
             for search in searches.iter_mut().filter(|search| search.refused.is_none()) {
                 search.look(path, &text, lower.as_deref().filter(|_| search.any_case).unwrap_or(&text));
@@ -227,6 +239,8 @@ struct Search<'r> {
     refused: Option<&'r str>,
     files: usize,
     matches: usize,
+    /// Files that were not searched.
+    unread: usize,
     /// `path:line: text`
     lines: Vec<String>,
 }
@@ -244,7 +258,7 @@ impl<'r> Search<'r> {
         };
         // As people know it from their editors: a capital makes the case count.
         let any_case = !wanted.bytes().any(|b| b.is_ascii_uppercase());
-        Some(Self { wanted: wanted.to_owned(), any_case, refused, files: 0, matches: 0, lines: Vec::new() })
+        Some(Self { wanted: wanted.to_owned(), any_case, refused, files: 0, matches: 0, unread: 0, lines: Vec::new() })
     }
 
     /// Notes the matches of a file; `compared` is its text, in lower case where that is how it is compared.
@@ -267,10 +281,14 @@ impl<'r> Search<'r> {
         if let Some(why) = self.refused {
             return refused(why);
         }
-        if self.matches == 0 {
-            return "[no line of a text file has it]".to_owned();
-        }
         let mut out = String::new();
+        if self.unread > 0 {
+            // Writing to a String can't fail.
+            let _ = writeln!(out, "[{} files were not searched: {TOO_MUCH}]", self.unread);
+        }
+        if self.matches == 0 {
+            return out + "[no line of a text file has it]";
+        }
         let mut shown = 0;
         for line in &self.lines {
             if estimate_tokens(&out) + estimate_tokens(line) > room && shown > 0 {

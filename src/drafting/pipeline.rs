@@ -48,7 +48,8 @@ pub async fn run(job: &Job, tools: &Tools, saved: Saved, reporter: &dyn Reporter
     }
     let mut earlier = Earlier::of(job, tools, &place, reporter).await?;
     let worktree = checkout_for(job, tools, &place, &saved, &mut earlier, reporter).await?;
-    let run = Run { job, tools, place: &place, protected: &protected, earlier: &earlier, reporter };
+    let (earlier, pushed) = (&earlier, saved.pushed.clone());
+    let run = Run { job, tools, place: &place, protected: &protected, earlier, pushed, reporter };
     let result = run.stages(&worktree, saved).await;
     remove(worktree).await;
     result
@@ -168,6 +169,7 @@ struct Run<'a> {
     place: &'a Place,
     protected: &'a Protected,
     earlier: &'a Earlier,
+    pushed: Vec<String>,
     reporter: &'a dyn Reporter,
 }
 
@@ -185,24 +187,35 @@ impl Run<'_> {
         let change = self.proven(worktree, kept, saved.conversation, saved.verified).await?;
         let red = change.verified.as_ref().filter(|verified| verified.verdict == Verdict::Failed);
         if let (Some(verified), false) = (red, self.job.confirm) {
+            // Nobody was to review it, but now somebody has to.
+            self.reporter.stage(Stage::Review).await?;
             return Err(not_verified(verified));
         }
         if self.job.confirm {
             self.reporter.stage(Stage::Review).await?;
             return Ok(Outcome::Waiting);
         }
-        self.publish(worktree, &change, &Choices::default()).await
+        self.publish(worktree, change, &Choices::default()).await
     }
 
     async fn publish(
         &self,
         worktree: &Worktree,
-        change: &SavedChange,
+        mut change: SavedChange,
         choices: &Choices,
     ) -> Result<Outcome, DraftError> {
         self.reporter.stage(Stage::Publish).await?;
         let Self { job, tools, place, earlier, reporter, .. } = *self;
-        let publishing = Publishing { job, tools, place, worktree, change, choices, earlier, reporter };
+        // Named by the drafter's title: with whatever words a change is published the next time, it goes to the same branch.
+        let branch = publish::branch(&change.title, job.report.feedback.id.short(), job.number);
+        if let Some(title) = &choices.title {
+            change.title.clone_from(title);
+        }
+        if let Some(summary) = &choices.summary {
+            change.summary.clone_from(summary);
+        }
+        let (branch, pushed, change) = (branch.as_str(), self.pushed.as_slice(), &change);
+        let publishing = Publishing { job, tools, place, worktree, change, choices, earlier, branch, pushed, reporter };
         Ok(Outcome::Published(publishing.run().await?))
     }
 
@@ -228,13 +241,7 @@ impl Run<'_> {
             change.files = kept.map_err(|e| DraftError::Review(e.to_string()))?;
             change.dropped = choices.dropped.len();
         }
-        if let Some(title) = &choices.title {
-            change.title.clone_from(title);
-        }
-        if let Some(summary) = &choices.summary {
-            change.summary.clone_from(summary);
-        }
-        self.publish(worktree, &change, &choices).await
+        self.publish(worktree, change, &choices).await
     }
 
     async fn say(&self, line: String) -> Result<(), DraftError> {

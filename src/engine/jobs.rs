@@ -267,8 +267,8 @@ async fn run_in_place(inner: &Arc<Inner>, git: &GitCache, id: &DraftId, comes: C
     match result {
         Ok(Outcome::Published(published)) => publish(inner, id, published).await,
         Ok(Outcome::Waiting) => end(inner, id, wait(String::new())).await,
-        // Somebody has looked at the change and decided about it: that is not lost because the network is down.
-        Err(reason) if is_released(inner, id).await => end(inner, id, wait(reason)).await,
+        // The change is finished and paid for, and perhaps decided about: that is not lost because the network is down.
+        Err(reason) if is_finished(inner, id).await => end(inner, id, wait(reason)).await,
         Err(reason) => end(inner, id, Change::FailDraft { draft: id.clone(), reason }).await,
     }
 }
@@ -278,8 +278,10 @@ fn released(draft: &Draft) -> bool {
     draft.confirm && draft.state == DraftState::Running { stage: Stage::Publish }
 }
 
-async fn is_released(inner: &Inner, id: &DraftId) -> bool {
-    inner.store.draft_head(id).await.is_ok_and(|draft| released(&draft))
+/// Whether a run has nothing to do any more but to have its change reviewed and published.
+async fn is_finished(inner: &Inner, id: &DraftId) -> bool {
+    let draft = inner.store.draft_head(id).await;
+    draft.is_ok_and(|draft| matches!(draft.state, DraftState::Running { stage: Stage::Review | Stage::Publish }))
 }
 
 /// Everything a run needs, as it is now: notes added since it was queued count.
@@ -301,6 +303,7 @@ async fn prepare(inner: &Arc<Inner>, git: &GitCache, id: &DraftId) -> Result<(Jo
         conversation: read_back(store, id, ArtifactName::Conversation).await?,
         change: read_back(store, id, ArtifactName::Change).await?,
         verified: read_back(store, id, ArtifactName::Verified).await?,
+        pushed: read_back(store, id, ArtifactName::Pushed).await?.unwrap_or_default(),
         released: if released(&draft) { Some(reviewed(store, id).await?) } else { None },
     };
     let (previous, replaces) = history::before(inner, &draft).await.map_err(text)?;
@@ -444,6 +447,7 @@ impl Reporter for Recorder {
                 Artifact::Verified(verified) => {
                     Change::SaveVerified { draft, content: json(&verified)?, verdict: verified.verdict }
                 }
+                Artifact::Pushed(commits) => as_json(draft, ArtifactName::Pushed, &commits)?,
                 Artifact::Diff(diff) => Change::SaveArtifact { draft, name: ArtifactName::Diff, content: diff },
                 Artifact::Log(text) => Change::AppendLog { draft, text },
             };

@@ -117,6 +117,8 @@ impl Told {
             self.details[i] = record.details.len().max(self.details[i]);
         }
         match &now.draft.state {
+            // Nobody was to review it, so something went wrong with a finished change; the next publishing is another story.
+            DraftState::Waiting { trouble } if !trouble.is_empty() => lines.push(self.last("error", json!(trouble))),
             DraftState::Queued | DraftState::Running { .. } | DraftState::Waiting { .. } => {}
             DraftState::Published { published } => {
                 lines.push(self.last("done", json!({"pr_url": published.pr_url, "branch": published.branch})));
@@ -217,6 +219,7 @@ mod tests {
         for (state, word) in [
             (DraftState::Failed { stage: Stage::Model, reason: "out of credit".into() }, "out of credit"),
             (DraftState::Cancelled { stage: None }, "cancelled"),
+            (DraftState::Waiting { trouble: "the push was refused".into() }, "push was refused"),
         ] {
             let mut told = Told::default();
             let lines = told.news(&run(state, &[(Stage::Checkout, &["cloned"])]));

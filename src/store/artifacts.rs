@@ -20,6 +20,8 @@ word_enum! {
         Choices = "choices",
         /// How `verify` ended, with the end of its output, as JSON.
         Verified = "verified",
+        /// Commits that may be on its branch, as JSON.
+        Pushed = "pushed",
         Diff = "diff",
         Log = "log",
     }

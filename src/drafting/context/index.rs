@@ -23,7 +23,7 @@ const MAX_THREADS: usize = 8;
 /// How much is looked at of a file that nobody writes by hand: its beginning says what it is about, and the rest is more of the same.
 const BEGINNING: usize = 128 * 1024;
 /// Bytes of text that are read, together. What is written by hand is read first.
-pub(super) const MAX_TEXT: usize = 256 * 1024 * 1024;
+pub(crate) const MAX_TEXT: usize = 256 * 1024 * 1024;
 
 /// How a file speaks of a tool; later is stronger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -22,7 +22,7 @@ mod tree;
 mod windows;
 mod words;
 
-pub(super) use index::Read;
+pub(super) use index::{MAX_TEXT, Read};
 pub(super) use windows::{Numbered, range as numbered_range};
 
 use self::index::Found;
@@ -123,7 +123,7 @@ pub(super) fn choose(
     budget: usize,
 ) -> Context {
     let query = query::Query::new(report, previous);
-    let found = index::index(paths, read, &query, index::MAX_TEXT);
+    let found = index::index(paths, read, &query, MAX_TEXT);
     let unread = found.iter().filter(|found| matches!(found, Found::Unread)).count();
     let Scores { mut scored, mut closed, weights } = rank::score(paths, &found, &query);
     rank::sort(&mut scored, paths);

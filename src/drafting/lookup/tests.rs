@@ -37,7 +37,7 @@ impl Made {
             let built = (path.as_str() == "build.log").then(|| Existing::Text("search_costs".into()));
             self.0.get(path).cloned().or(built).unwrap_or(otherwise)
         };
-        Repository { paths: &paths, read: &made }.serve(requests, budget)
+        Repository { paths: &paths, read: &made, max_text: MAX_TEXT }.serve(requests, budget)
     }
 
     fn read(&self, path: &str) -> String {
@@ -201,4 +201,19 @@ fn the_model_is_told_how_often_it_may_ask() {
     assert!(turn("r", 3).contains("3 more times") && turn("r", 1).contains("once more"));
     let last = turn("r", 0);
     assert!(last.contains("Answer now") && last.contains("\nr\n") && !last.contains("{{"), "{last}");
+}
+
+#[test]
+fn a_search_ends_somewhere_and_says_so() {
+    let paths: Vec<RepoPath> = ["z/a.py", "z/b.py", "a/data.json"].map(|path| RepoPath::parse(path).unwrap()).to_vec();
+    let read = |_: &RepoPath| Existing::Text("costs\n".to_owned());
+    for (max_text, found, words) in [
+        (18, 3, ""),
+        (12, 2, "[1 files were not searched: there is more text in the repository than is looked at]\n"),
+        (0, 0, "[3 files were not searched: there is more text in the repository than is looked at]\n[no line"),
+    ] {
+        let shown = Repository { paths: &paths, read: &read, max_text }.serve(&[search("costs")], 2_000);
+        assert!(shown.matches(".py:1: ").count() + shown.matches(".json:1: ").count() == found, "{shown}");
+        assert!(shown.contains(words) && shown.contains("not searched") != words.is_empty(), "{shown}");
+    }
 }

@@ -67,6 +67,7 @@ pub(super) fn pull_request(about: &About<'_>) -> String {
             ("suggested", &optional(&report.suggestion)),
             ("notes", &notes(&job.report.notes)),
             ("remarks", &remarks(&change.remarks)),
+            ("files_of", if about.on_top { "Files of the newest commit" } else { "Files" }),
             ("files", &files(change)),
             ("base", &code(super::short(&change.base), 40)),
             ("checks", &checks(job, change)),

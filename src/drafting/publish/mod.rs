@@ -11,18 +11,18 @@ mod plain;
 pub(super) use body::names_report;
 pub(super) use extras::is_link;
 pub use extras::pull_number;
-pub(super) use plain::{BRANCHES, is_branch_of, title};
+pub(super) use plain::{BRANCHES, branch, is_branch_of, title};
 
 use super::earlier::Earlier;
 use super::error::DraftError;
-use super::job::{Job, Reporter, SavedChange, Tools};
+use super::job::{Artifact, Job, Reporter, SavedChange, Tools};
 use super::price;
 use super::ready::{Hub, Place};
 use crate::domain::draft::{Published, TargetKind};
 use crate::domain::review::Choices;
 use crate::domain::text;
-use crate::providers::git::OnTop;
-use crate::providers::{NewPullRequest, Worktree};
+use crate::providers::git::{OnTop, tip};
+use crate::providers::{NewPullRequest, ProviderError, Worktree};
 
 /// A finished change and everything that decides where it goes.
 pub(super) struct Publishing<'a> {
@@ -33,17 +33,21 @@ pub(super) struct Publishing<'a> {
     pub(super) change: &'a SavedChange,
     pub(super) choices: &'a Choices,
     pub(super) earlier: &'a Earlier,
+    /// Its own branch.
+    pub(super) branch: &'a str,
+    /// Commits that this run may have pushed to that before.
+    pub(super) pushed: &'a [String],
     pub(super) reporter: &'a dyn Reporter,
 }
 
 impl Publishing<'_> {
     /// Commits the change and takes it to its target.
     pub(super) async fn run(&self) -> Result<Published, DraftError> {
-        let branch = plain::branch(&self.change.title, self.job.report.feedback.id.short(), self.job.number);
+        let branch = self.branch;
         let draft = &self.tools.config.draft;
         let author = (draft.commit_author_name.as_str(), draft.commit_author_email.as_str());
         let message = body::commit(self.job, self.change, self.drafter(), &draft.commit_trailers);
-        let commit = self.worktree.commit(&self.change.files, &branch, &message, author, Some(self.change.at)).await?;
+        let commit = self.worktree.commit(&self.change.files, branch, &message, author, Some(self.change.at)).await?;
         self.say(format!("Committed {}", short(&commit))).await?;
         let repository = self.place.name.clone();
         if let Some(onto) = &self.earlier.onto
@@ -52,15 +56,47 @@ impl Publishing<'_> {
             let pr_url = self.update(&commit).await?;
             return Ok(Published { branch: onto.clone(), commit, pr_url, repository });
         }
-        self.worktree.push(&branch).await?;
+        let chosen = self.chosen_base().await?;
+        self.push(&commit).await?;
         let pr_url = if let Some(hub) = self.hub() {
             self.say(format!("Pushed {branch}")).await?;
-            self.open(hub, &branch).await?
+            self.open(hub, chosen).await?
         } else {
             self.say(format!("Made the branch {branch} in {repository}")).await?;
             String::new()
         };
-        Ok(Published { branch, commit, pr_url, repository })
+        Ok(Published { branch: branch.to_owned(), commit, pr_url, repository })
+    }
+
+    /// The base that the reviewer chose, as the repository has it now: a wrong name is told before anything leaves the machine.
+    async fn chosen_base(&self) -> Result<Option<String>, DraftError> {
+        let Some(base) = self.choices.base.as_ref().filter(|_| self.hub().is_some()) else { return Ok(None) };
+        match tip(&self.place.remote, Some(base)).await {
+            Ok(tip) => Ok(Some(tip.branch)),
+            Err(ProviderError::NotFound { known, .. }) if !known.is_empty() => Err(DraftError::NoSuchBase {
+                base: text::clipped(base, 255),
+                repository: self.place.name.clone(),
+                known: known.into_iter().filter(|name| !name.starts_with(BRANCHES)).collect(),
+                usual: self.usual_base().to_owned(),
+            }),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What the pull request is for when nobody chooses. What was to go on top of a branch is based on that: it asks to be merged
+    /// where that one did.
+    fn usual_base(&self) -> &str {
+        let old = self.earlier.pull.as_ref();
+        self.earlier.onto.as_ref().and(old).map_or(self.worktree.base_branch(), |pull| &pull.base_ref)
+    }
+
+    /// Noted first: when this run is interrupted or fails, and its change is published with other words then, the branch is still ours.
+    async fn push(&self, commit: &str) -> Result<(), DraftError> {
+        if !self.pushed.iter().any(|before| before == commit) {
+            let all = self.pushed.iter().map(String::as_str).chain([commit]).map(str::to_owned).collect();
+            self.reporter.save(Artifact::Pushed(all)).await?;
+        }
+        Ok(self.worktree.push(self.branch, self.pushed).await?)
     }
 
     fn hub(&self) -> Option<&Hub> {
@@ -86,18 +122,16 @@ impl Publishing<'_> {
     }
 
     /// Opens a pull request; the URL of the new one, or of the one that is there.
-    async fn open(&self, hub: &Hub, branch: &str) -> Result<String, DraftError> {
+    async fn open(&self, hub: &Hub, base: Option<String>) -> Result<String, DraftError> {
         let old = self.earlier.pull.as_ref();
-        // What was to go on top of a branch is based on that: it asks to be merged where that one did.
-        let base = self.earlier.onto.as_ref().and(old).map_or(self.worktree.base_branch(), |pull| &pull.base_ref);
         let new = NewPullRequest {
             title: self.change.title.clone(),
             body: body::pull_request(&self.about(false)),
-            head: branch.to_owned(),
-            base: self.choices.base.clone().unwrap_or_else(|| base.to_owned()),
+            head: self.branch.to_owned(),
+            base: base.unwrap_or_else(|| self.usual_base().to_owned()),
             draft: self.choices.draft.unwrap_or(true),
         };
-        let unopened = |source| DraftError::PushedWithoutPullRequest { branch: branch.to_owned(), source };
+        let unopened = |source| DraftError::PushedWithoutPullRequest { branch: self.branch.to_owned(), source };
         let opened = hub.client.open_pull_request(&hub.slug, &new).await.map_err(unopened)?;
         let kind = match (opened.draft, new.draft) {
             (true, _) => "draft pull request",

@@ -134,6 +134,10 @@ impl Writing<'_> {
             "UPDATE drafts SET state = ?2, stage = ?3, reason = ?4, updated_at = ?5 WHERE n = ?1",
             params![n, to.word(), to.stage().map(Stage::as_str), reason, self.write.at.0],
         )?;
+        if matches!(to, DraftState::Waiting { .. }) {
+            // Whoever started it asked for no review, but now somebody has to decide.
+            self.tx.execute("UPDATE drafts SET confirm = 1 WHERE n = ?1", [n])?;
+        }
         if let DraftState::Published { published: p } = to {
             self.tx.execute(
                 "UPDATE drafts SET branch = ?2, commit_id = ?3, pr_url = ?4, repository = ?5 WHERE n = ?1",

@@ -87,8 +87,8 @@ fn what_can_not_be_dropped_is_named() {
     let draft = waiting(&bench);
     for (drop, said) in [
         ("src/nothing.py", "it has src/server.py, src/test_server.py"),
-        ("src/server.py:2", "the hunks 1 to 1, and no `2`"),
-        ("src/server.py:0", "the hunks 1 to 1, and no `0`"),
+        ("src/server.py:2", "has 1 hunk, and no `2`"),
+        ("src/server.py:0", "has 1 hunk, and no `0`"),
         ("src/server.py:x", "no `x`"),
     ] {
         let ran = bench.home.run(&["publish", &draft, "--drop", drop]);
@@ -97,6 +97,40 @@ fn what_can_not_be_dropped_is_named() {
     let all = bench.home.run(&["publish", &draft, "--drop", "src/server.py:1", "--drop", "src/test_server.py"]);
     assert!(all.code == Some(2) && all.stderr.contains("leaves nothing to publish"), "{all:?}");
     assert_eq!(bench.home.json(&["drafts", "--json"])[0]["state"], "waiting", "and nothing has happened");
+}
+
+#[test]
+fn only_what_happens_now_is_printed() {
+    let bench = Bench::attended(EDIT);
+    let draft = waiting(&bench);
+    // A branch of that name leaves no room for others below it.
+    bench.git(&["branch", "patchwork", "main"]);
+    let failed = bench.home.run(&["publish", &draft]);
+    assert!(failed.code == Some(1) && failed.stderr.contains("the change still waits"), "{failed:?}");
+    bench.git(&["branch", "-D", "patchwork"]);
+    let ran = bench.home.run(&["publish", &draft, "--title", "Another title"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let lines: Vec<&str> = ran.stderr.lines().map(str::trim).collect();
+    let begins: Vec<&str> = lines.iter().filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(begins, ["5/5", "Committed", "Made"], "{}", ran.stderr);
+}
+
+#[test]
+fn a_red_change_is_said_to_be_red_with_the_words_that_publish_it() {
+    let bench = Bench::attended(EDIT);
+    let file = bench.home.path().join("config/config.toml");
+    let settings = std::fs::read_to_string(&file).unwrap().replace("[command]", "verify_rounds = 0\n[command]");
+    std::fs::write(file, format!("{settings}verify = \"exit 3\"\n")).unwrap();
+    let draft = waiting(&bench);
+    let ran = bench.home.run(&["publish", &draft]);
+    assert!(ran.code == Some(4) && ran.stderr.contains("--despite-failure"), "{ran:?}");
+    let again = bench.draft(&["--again"]);
+    let id = bench.home.json(&["drafts", "--json"])[0]["id"].as_str().unwrap().to_owned();
+    let publish = format!("`patchwork publish {} --despite-failure`", &id[id.len() - 8..]);
+    assert!(again.stderr.contains("`verify` failed for it") && again.stderr.contains(&publish), "{again:?}");
+    assert!(bench.home.ok(&["drafts"]).contains("verify failed  "), "the list says so, too");
+    assert!(bench.home.ok(&["drafts", &id]).contains("`patchwork publish --despite-failure`"));
+    assert_eq!(bench.home.run(&["publish", &id, "--despite-failure"]).code, Some(0));
 }
 
 /// `patchwork draft` at a terminal, up to its question.
@@ -112,6 +146,7 @@ fn at_a_terminal_it_is_asked_for() {
     let bench = Bench::attended(EDIT);
     let t = asked(&bench);
     assert!(t.text().contains("+def search_costs(query, since=None)"), "{}", t.text());
+    assert!(t.text().contains("a local branch, made from main"), "{}", t.text());
     assert!(String::from_utf8_lossy(&t.seen().bytes).contains("\u{1b}[32m+def"), "in colour");
     assert_eq!(bench.branches(), ["main"]);
     // Anything else is asked again.

@@ -94,6 +94,7 @@ impl Reporter for Notebook {
                 kept.saved.conversation = Some(stored(&said));
             }
             Artifact::Change(change) => kept.saved.change = Some(stored::<SavedChange>(&change)),
+            Artifact::Pushed(commits) => kept.saved.pushed = commits,
             Artifact::Verified(verified) => kept.saved.verified = Some(stored(&verified)),
             Artifact::Files(_) | Artifact::Proposal(_) | Artifact::Diff(_) | Artifact::Log(_) => {}
         })

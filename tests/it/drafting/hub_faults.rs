@@ -143,7 +143,7 @@ async fn faults_of_the_pull_request() {
     // The two attempts and the look-ups between them, then the last attempt.
     let down = [CREATE, LIST, LIST, LIST].map(|route| (route, Fault::HangUp)).to_vec();
     each_fails_in_words_and_the_next_draft_works(vec![
-        (vec![(CREATE, odd)], Stage::Publish, &[PUSHED, "A rule says no", "draft again"]),
+        (vec![(CREATE, odd)], Stage::Publish, &[PUSHED, "A rule says no", "Publish again"]),
         (vec![(CREATE, bare)], Stage::Publish, &[PUSHED, "No, sir"]),
         (vec![(CREATE, github_error(401, "Bad credentials"))], Stage::Publish, &[PUSHED, "GITHUB_TOKEN"]),
         (
@@ -290,7 +290,7 @@ async fn a_branch_of_that_name_is_never_overwritten() {
     git(&world.bare(), &["branch", &theirs, "main"]);
     gate.open();
     let detail = world.end_of(&draft).await;
-    let DraftState::Failed { reason, .. } = detail.draft.state else { panic!("{:?}", detail.draft.state) };
+    let DraftState::Waiting { trouble: reason } = detail.draft.state else { panic!("{:?}", detail.draft.state) };
     assert!(
         reason.contains(&format!("the branch `{theirs}` exists already")) && reason.contains("Draft again."),
         "{reason}"

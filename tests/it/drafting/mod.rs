@@ -255,7 +255,7 @@ impl Reporter for Recorder {
             Artifact::Base { commit } => told.base = Some(commit),
             Artifact::Files(files) => told.files = files,
             Artifact::Conversation(said) => told.usage = Some(said.usage),
-            Artifact::Proposal(_) | Artifact::Verified(_) => {}
+            Artifact::Proposal(_) | Artifact::Verified(_) | Artifact::Pushed(_) => {}
             Artifact::Change(change) => told.change = Some(change),
             Artifact::Diff(diff) => told.diff = diff,
             Artifact::Log(log) => told.log.push_str(&log),

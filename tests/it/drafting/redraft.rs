@@ -131,7 +131,7 @@ async fn a_redraft_of_a_failed_redraft_still_replaces_what_is_published() {
     let (_, first) = world.publish(&id).await;
     world.git.fail(PUSH, Fault::status(500, ""));
     world.anthropic.reply(answer("Second", &create("src/second.py"), &json!([])));
-    assert!(matches!(world.draft(&id).await.draft.state, DraftState::Failed { stage: Stage::Publish, .. }));
+    assert_eq!(world.failure(&id).await.0, Stage::Publish);
     world.anthropic.reply(answer("Third", &create("src/third.py"), &json!([])));
     world.publish(&id).await;
     let turn = world.anthropic.last_turn();
@@ -176,6 +176,7 @@ async fn the_same_pull_request_gets_a_commit_more() {
         !new.contains("Adds what was missing") && !new.contains("replaces"),
         "only the newest of our own words: {new}"
     );
+    assert!(new.contains("## Files of the newest commit\n"), "{new}");
     assert_eq!(new.matches("<!-- patchwork").count(), 2, "{new}");
     assert!(told(&detail).contains("to pull request 1"), "{}", told(&detail));
     assert_eq!(world.github.talk().bodies(1), Vec::<String>::new(), "nothing to link");

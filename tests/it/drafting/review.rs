@@ -127,6 +127,112 @@ async fn a_review_outlives_the_program_and_a_failed_publish() {
     world.assert_clean();
 }
 
+async fn decide(world: &World, draft: &DraftId, choices: Choices) {
+    submit(world, Command::EditReview { draft: draft.clone(), choices: Box::new(choices) }).await.unwrap();
+}
+
+/// Publishes, which fails; why.
+async fn trouble(world: &World, draft: &DraftId) -> String {
+    submit(world, publish(draft)).await.unwrap();
+    match settled(world, draft).await.draft.state {
+        DraftState::Waiting { trouble } => trouble,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn base(name: &str) -> Choices {
+    Choices { base: Some(name.into()), ..Choices::default() }
+}
+
+#[tokio::test]
+async fn a_base_that_is_not_there_is_told_before_anything_is_pushed() {
+    let world = World::open().await;
+    let id = world.report(json!({})).await;
+    let draft = waiting(&world, &id).await;
+    git(&world.bare(), &["branch", "develop", "main"]);
+    let develop = branches(&world.bare());
+    decide(&world, &draft, base("nowhere")).await;
+    let trouble = trouble(&world, &draft).await;
+    for words in ["`nowhere`", "nothing was pushed", "`--base main`", "There are `develop`, `main`."] {
+        assert!(trouble.contains(words), "{words}: {trouble}");
+    }
+    assert_eq!((branches(&world.bare()), world.github.pulls().len()), (develop, 0));
+
+    decide(&world, &draft, base("refs/heads/develop")).await;
+    submit(&world, publish(&draft)).await.unwrap();
+    published(&settled(&world, &draft).await);
+    assert_eq!(world.github.pulls()[0]["base"]["ref"], "develop");
+    world.assert_clean();
+}
+
+fn no_pull_request(world: &World) {
+    world
+        .github
+        .fail(CREATE, Fault::status(403, json!({"message": "Resource not accessible by integration"}).to_string()));
+}
+
+#[tokio::test]
+async fn a_draft_keeps_its_branch_whatever_it_is_called_the_next_time() {
+    let mut world = World::open().await;
+    let id = world.report(json!({})).await;
+    let draft = waiting(&world, &id).await;
+    no_pull_request(&world);
+    let why = trouble(&world, &draft).await;
+    assert!(why.contains("Publish again") && why.contains("stays the same"), "{why}");
+    let [branch] = branches(&world.bare()).try_into().unwrap();
+    for title in ["Another title", "And another"] {
+        world.engine.close().await;
+        world.engine = engine(world.dir.path(), &world.config, &world.secrets, &world.waits, owner()).await;
+        decide(&world, &draft, Choices { title: Some(title.into()), ..Choices::default() }).await;
+        no_pull_request(&world);
+        trouble(&world, &draft).await;
+        assert_eq!(git(&world.bare(), &["log", "-1", "--format=%s", &branch]), title);
+    }
+    submit(&world, publish(&draft)).await.unwrap();
+    assert_eq!(published(&settled(&world, &draft).await).branch, branch);
+    assert_eq!(branches(&world.bare()), [branch.as_str()], "and no other");
+    assert_eq!(git(&world.bare(), &["rev-list", "--count", &format!("main..{branch}")]), "1");
+    assert_eq!(world.github.pulls().remove(0)["title"], "And another");
+    world.assert_clean();
+}
+
+#[tokio::test]
+async fn what_nobody_was_to_look_at_waits_when_it_can_not_be_published() {
+    let world = World::open().await;
+    let id = world.report(json!({})).await;
+    world.good_reply();
+    no_pull_request(&world);
+    let detail = world.draft(&id).await;
+    assert!(matches!(&detail.draft.state, DraftState::Waiting { trouble } if trouble.contains("Publish again")));
+    let draft = detail.draft.id;
+    decide(&world, &draft, Choices { title: Some("Say it my way".into()), ..Choices::default() }).await;
+    submit(&world, publish(&draft)).await.unwrap();
+    let published = published(&settled(&world, &draft).await);
+    assert_eq!(branches(&world.bare()), [published.branch.as_str()]);
+    let pull = world.github.pulls().remove(0);
+    assert_eq!(pull["title"], "Say it my way");
+    assert!(pull["body"].as_str().unwrap().contains("A person has looked at the change"), "{pull}");
+    assert_eq!(world.anthropic.asked(), 1, "nothing is asked for again");
+    world.assert_clean();
+}
+
+#[tokio::test]
+async fn what_somebody_put_on_the_branch_of_a_draft_stays() {
+    let world = World::open().await;
+    let id = world.report(json!({})).await;
+    let draft = waiting(&world, &id).await;
+    no_pull_request(&world);
+    trouble(&world, &draft).await;
+    let [branch] = branches(&world.bare()).try_into().unwrap();
+    let tree = git(&world.bare(), &["rev-parse", &format!("{branch}^{{tree}}")]);
+    let theirs = git(&world.bare(), &["commit-tree", "-p", &branch, "-m", "By hand", &tree]);
+    git(&world.bare(), &["update-ref", &format!("refs/heads/{branch}"), &theirs]);
+    decide(&world, &draft, Choices { title: Some("Another title".into()), ..Choices::default() }).await;
+    let why = trouble(&world, &draft).await;
+    assert!(why.contains("exists already") && why.contains("left as it is"), "{why}");
+    assert_eq!(git(&world.bare(), &["rev-parse", &branch]), theirs);
+}
+
 #[tokio::test]
 async fn what_can_not_be_published_is_refused_at_the_door() {
     let world = World::open().await;

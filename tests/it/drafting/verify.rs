@@ -97,18 +97,24 @@ async fn a_failure_goes_back_to_the_model_and_its_next_answer_counts() {
 }
 
 #[tokio::test]
-async fn a_red_run_without_anybody_there_fails_and_keeps_its_change() {
+async fn a_red_run_without_anybody_there_waits_with_its_change_until_somebody_is() {
     let world = world("echo no luck today; exit 7").await;
     let id = world.report(json!({})).await;
     world.anthropic.reply(ranges("A = 1\n")).reply(ranges("A = 2\n")).reply(ranges("A = 3\n"));
     let detail = world.draft(&id).await;
-    let DraftState::Failed { stage, reason } = &detail.draft.state else { panic!("{:?}", detail.draft.state) };
-    assert_eq!((*stage, detail.draft.verdict), (Stage::Verify, Some(Verdict::Failed)));
+    let DraftState::Waiting { trouble: reason } = &detail.draft.state else { panic!("{:?}", detail.draft.state) };
+    assert_eq!(detail.draft.verdict, Some(Verdict::Failed));
     for words in ["`echo no luck today; exit 7` fails", "exit code 7", "no luck today", "draft again"] {
         assert!(reason.contains(words), "{words} is not in: {reason}");
     }
     assert!(detail.diff.contains("+A = 3") && detail.log.contains("no luck today"));
     assert!(branches(&world.bare()).is_empty() && world.github.pulls().is_empty());
+
+    let publish = Command::PublishDraft { draft: detail.draft.id.clone(), despite_failure: true };
+    world.engine.submit(new_command_id(), me(), publish).await.unwrap();
+    let detail = world.end_of(&detail.draft.id).await;
+    published(&detail);
+    assert_eq!(world.anthropic.asked(), 3, "nothing is asked for again");
     world.assert_clean();
 }
 
@@ -162,7 +168,7 @@ async fn what_takes_too_long_is_stopped_with_everything_it_started() {
     let id = world.report(json!({})).await;
     world.good_reply();
     let (stage, reason) = world.failure(&id).await;
-    assert!(stage == Stage::Verify && reason.contains("stopped by `verify_timeout` (1 s)"), "{reason}");
+    assert!(stage == Stage::Review && reason.contains("stopped by `verify_timeout` (1 s)"), "{reason}");
     // The command itself stands in the reason, too, and says `pid` with no number.
     gone(reason.rsplit("pid ").next().unwrap());
     world.assert_clean();

@@ -80,8 +80,8 @@ async fn a_change_is_committed_pushed_and_recognised_when_pushed_again() {
     let tree = hosted.checkout("w1").await;
     assert_eq!((tree.base_branch(), tree.files().len()), ("main", 1));
     let commit = tree.commit(&plan("b.txt", "new\n"), "patchwork/b", "Add b", ME, None).await.unwrap();
-    tree.push("patchwork/b").await.unwrap();
-    tree.push("patchwork/b").await.unwrap();
+    tree.push("patchwork/b", &[]).await.unwrap();
+    tree.push("patchwork/b", &[]).await.unwrap();
     assert_eq!(git(&hosted.bare(), &["rev-parse", "patchwork/b"]), commit);
     assert_eq!(git(&hosted.bare(), &["log", "-1", "--format=%an %ae %s", "patchwork/b"]), "Me me@example.com Add b");
     tree.check_out().await.unwrap();
@@ -197,7 +197,7 @@ async fn two_runs_at_once_share_a_mirror_and_nothing_else() {
     for (tree, name) in [(&one, "one"), (&two, "two")] {
         let branch = format!("patchwork/{name}");
         tree.commit(&plan("b.txt", name), &branch, "x", ME, None).await.unwrap();
-        tree.push(&branch).await.unwrap();
+        tree.push(&branch, &[]).await.unwrap();
     }
     let branches = git(&hosted.bare(), &["for-each-ref", "--format=%(refname:short)", "refs/heads"]);
     assert_eq!(branches, "main\npatchwork/one\npatchwork/two");
@@ -256,7 +256,7 @@ async fn a_repository_with_longer_ids_works_too() {
     commit_here(&repo);
     let tree = GitCache::new(dir.path().join("cache")).checkout(&Remote::Path(repo.clone()), None, "w1").await.unwrap();
     let commit = tree.commit(&plan("b.txt", "new\n"), "patchwork/b", "Add b", ME, None).await.unwrap();
-    tree.push("patchwork/b").await.unwrap();
+    tree.push("patchwork/b", &[]).await.unwrap();
     assert_eq!((commit.len(), git(&repo, &["rev-parse", "patchwork/b"])), (64, commit.clone()));
 }
 
@@ -269,7 +269,7 @@ async fn names_of_branches_and_work_trees_can_not_be_anything() {
     let tree = hosted.checkout("w1").await;
     for branch in ["", "HEAD", "-x", "a..b", "a b", "a~1", "a.lock", "refs/heads/../x", "a\nb", "@{u}"] {
         assert!(tree.commit(&plan("b.txt", "new\n"), branch, "x", ME, None).await.is_err(), "{branch:?}");
-        assert!(tree.push(branch).await.is_err(), "{branch:?}");
+        assert!(tree.push(branch, &[]).await.is_err(), "{branch:?}");
     }
     assert_eq!(hosted.server.pushes(), 0);
 }
@@ -350,7 +350,7 @@ async fn a_work_tree_is_put_back_exactly_and_the_commit_is_the_plan_and_nothing_
         let ran = shell.env("GIT_CONFIG_GLOBAL", "/dev/null").output().unwrap();
         assert!(tree.root().join("deep/dir/x").exists(), "{ran:?}");
         let commit = tree.commit(&plan("b.txt", "new\r\n"), "patchwork/b", "Add b", ME, None).await.unwrap();
-        tree.push("patchwork/b").await.unwrap();
+        tree.push("patchwork/b", &[]).await.unwrap();
         let stat = git(&hosted.bare(), &["diff", "--name-status", "main", &commit]);
         assert_eq!(stat, "A\tb.txt", "{more}");
         assert_eq!(git(&hosted.bare(), &["rev-list", "--count", &format!("main..{commit}")]), "1");

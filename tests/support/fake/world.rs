@@ -195,7 +195,7 @@ impl World {
     pub async fn end_of(&self, draft: &DraftId) -> DraftDetail {
         until_idle(&self.engine).await;
         let detail = self.engine.draft(draft).await.unwrap();
-        assert!(detail.draft.state.is_over(), "{:?}", detail.draft.state);
+        assert!(!detail.draft.state.is_active(), "{:?}", detail.draft.state);
         detail
     }
 
@@ -210,7 +210,12 @@ impl World {
     pub async fn failure(&self, id: &FeedbackId) -> (Stage, String) {
         let before = self.engine.feedback(id).await.unwrap();
         let detail = self.draft(id).await;
-        let DraftState::Failed { stage, reason } = detail.draft.state else { panic!("{:?}", detail.draft.state) };
+        let (stage, reason) = match detail.draft.state {
+            DraftState::Failed { stage, reason } => (stage, reason),
+            // With a change that is finished; somebody may publish it yet.
+            DraftState::Waiting { trouble } if !trouble.is_empty() => (detail.stages.last().unwrap().stage, trouble),
+            other => panic!("{other:?}"),
+        };
         assert_eq!(self.engine.feedback(id).await.unwrap(), before);
         (stage, reason)
     }

@@ -1,4 +1,5 @@
-//! Gives a commit to the remote: as a new branch, or on top of the one that it was made from. No branch is ever overwritten.
+//! Gives a commit to the remote: as a new branch, or on top of the one that it was made from. Nothing is ever overwritten but what the
+//! same run gave before.
 
 use super::super::command::Git;
 use super::{Worktree, check_branch};
@@ -23,7 +24,8 @@ pub enum OnTop {
 /// What became of a push that was answered.
 enum Pushed {
     Done,
-    Refused(Rejection),
+    /// And what the branch holds.
+    Refused(Rejection, Option<String>),
 }
 
 /// Why the other side did not take a branch.
@@ -54,12 +56,18 @@ impl Rejection {
 }
 
 impl Worktree {
-    /// Gives the commit to the remote as a new branch. A branch of that name is never overwritten; when it holds this very
-    /// commit already, an earlier push got through.
-    pub async fn push(&self, branch: &str) -> Result<(), ProviderError> {
-        match self.push_over(branch, "").await? {
+    /// Gives the commit to the remote as a new branch. When a branch of that name holds this very commit already, an earlier push got
+    /// through; when it holds one of `ours`, that one is replaced. Any other is left as it is.
+    pub async fn push(&self, branch: &str, ours: &[String]) -> Result<(), ProviderError> {
+        let mut pushed = self.push_over(branch, "").await?;
+        if let Pushed::Refused(_, Some(there)) = &pushed
+            && ours.contains(there)
+        {
+            pushed = self.push_over(branch, there).await?;
+        }
+        match pushed {
             Pushed::Done => Ok(()),
-            Pushed::Refused(rejection) => Err(self.address.hiding(self.rejected(branch, &rejection))),
+            Pushed::Refused(rejection, _) => Err(self.address.hiding(self.rejected(branch, &rejection))),
         }
     }
 
@@ -67,8 +75,8 @@ impl Worktree {
     pub async fn push_on_top(&self, branch: &str) -> Result<OnTop, ProviderError> {
         match self.push_over(branch, &self.commit).await? {
             Pushed::Done => Ok(OnTop::Done),
-            Pushed::Refused(rejection) if rejection.is_stale() => Ok(OnTop::Moved),
-            Pushed::Refused(rejection) => {
+            Pushed::Refused(rejection, _) if rejection.is_stale() => Ok(OnTop::Moved),
+            Pushed::Refused(rejection, _) => {
                 let mut words = redact::message(&rejection.words());
                 self.address.hide(&mut words);
                 Ok(OnTop::Refused(words))
@@ -97,7 +105,7 @@ impl Worktree {
             // Without a rejection the first complaint says more than a second one would.
             (Ok(_) | Err(_), None) => Err(self.address.failure("push", &output.stderr)),
             (Err(again), Some(_)) => Err(again),
-            (Ok(_), Some(rejection)) => Ok(Pushed::Refused(rejection)),
+            (Ok(there), Some(rejection)) => Ok(Pushed::Refused(rejection, there)),
         }
     }
 
