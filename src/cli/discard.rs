@@ -27,8 +27,13 @@ pub(super) async fn run(args: Args, global: &Global) -> anyhow::Result<Code> {
 async fn discard(engine: &Engine, setup: &Setup, args: &Args) -> anyhow::Result<Code> {
     let draft = waiting(engine, &args.id).await?;
     // A run that is going on is stopped where it was started, not thrown away by a mistaken id.
-    if !is_waiting(&engine.draft(&draft).await?.draft) && !engine.is_abandoned(&draft).await {
-        let why = "this draft does not wait for a review: there is nothing to discard";
+    let found = engine.draft(&draft).await?.draft;
+    if !is_waiting(&found) && !engine.is_abandoned(&draft).await {
+        let why = if found.state.is_active() {
+            "this draft is being made: stop it where it was started (ctrl-c), or on the screen (`x`)"
+        } else {
+            "this draft does not wait for a review: there is nothing to discard"
+        };
         return Err(Refusal::new(RefusalKind::Conflict, why).into());
     }
     engine.submit(new_command_id(), setup.actor(), Command::CancelDraft { draft: draft.clone() }).await?;

@@ -71,7 +71,7 @@ enum Command {
     Draft(draft::Args),
     /// Publish a change that waits for its review
     Publish(publish::Args),
-    /// Throw away a change that waits for its review, or a run whose process was killed
+    /// Throw away a change that waits for its review, or a draft that was killed
     Discard(discard::Args),
     /// List draft runs, or show one with its diff and log
     Drafts(drafts::Args),

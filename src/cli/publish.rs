@@ -115,14 +115,17 @@ fn dropped(diff: &Diff, part: &str) -> Result<Vec<Dropped>, Usage> {
     }
 }
 
-/// The draft that a person means by its id, or by its report's when a change of that waits.
+/// The draft that a person means by its id, or by its report's when a change of that waits, or a run of it whose process is gone.
 pub(super) async fn waiting(engine: &Engine, part: &str) -> anyhow::Result<DraftId> {
     let not_found = match engine.find_draft(part).await {
         Err(refusal) if refusal.kind == RefusalKind::NotFound => refusal,
         found => return Ok(found?),
     };
     let Ok(feedback) = engine.find_feedback(part).await else { return Err(not_found.into()) };
-    let waiting = engine.drafts(Some(&feedback)).await?.into_iter().find(is_waiting);
-    let none = || Refusal::new(RefusalKind::Conflict, "no draft of this report waits for a review");
-    Ok(waiting.map(|draft| draft.id).ok_or_else(none)?)
+    for draft in engine.drafts(Some(&feedback)).await? {
+        if is_waiting(&draft) || engine.is_abandoned(&draft.id).await {
+            return Ok(draft.id);
+        }
+    }
+    Err(Refusal::new(RefusalKind::Conflict, "no draft of this report waits for a review").into())
 }

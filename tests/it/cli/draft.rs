@@ -353,3 +353,40 @@ fn a_signal_stops_the_agent_and_the_run_is_cancelled() {
         assert!(left.is_empty(), "{left:?}");
     }
 }
+
+/// Starts a draft, kills the program while the agent works, and waits until both are gone.
+fn killed_draft(bench: &Bench) {
+    let agent = life_of_the_agent(&bench.home);
+    let mut command = bench.home.command(&["draft", &bench.report]);
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    let mut program = Program::start(command);
+    assert_eq!(agent.recv_timeout(PATIENCE).as_deref(), Ok("started"));
+    let live = bench.home.run(&["discard", bench.home.json(&["drafts", "--json"])[0]["id"].as_str().unwrap()]);
+    assert!(live.code == Some(4) && live.stderr.contains("stop it where it was started"), "{live:?}");
+    program.signal(Signal::KILL);
+    assert_eq!(program.ended().code(), None);
+    assert_eq!(agent.recv_timeout(PATIENCE), Err(RecvTimeoutError::Disconnected), "the agent is gone");
+    assert_eq!(bench.home.json(&["drafts", "--json"])[0]["state"], "running");
+}
+
+const STANDS_STILL: &str = "exec 3> \"$HOME/alive\"; echo started >&3; sleep 600";
+
+#[test]
+fn a_draft_that_was_killed_is_gone_on_with() {
+    let bench = Bench::new(STANDS_STILL);
+    killed_draft(&bench);
+    bench.agent(EDIT);
+    let ran = bench.draft(&[]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.stderr.contains("Interrupted here"), "{ran:?}");
+    let drafts = bench.home.json(&["drafts", "--json"]);
+    assert_eq!((drafts.as_array().unwrap().len(), &drafts[0]["state"]), (1, &json!("published")));
+}
+
+#[test]
+fn a_draft_that_was_killed_is_discarded_by_its_report() {
+    let bench = Bench::new(STANDS_STILL);
+    killed_draft(&bench);
+    assert!(bench.home.ok(&["discard", &bench.report]).starts_with("discarded "));
+    assert_eq!(bench.home.json(&["drafts", "--json"])[0]["state"], "cancelled");
+}
