@@ -136,7 +136,11 @@ fn shown_of(file: &RankedFile) -> String {
         (0, _) => format!("not shown: {}", file.left_out),
         (tokens, true) => format!("whole, {tokens} tokens"),
         (tokens, false) => {
-            let lines: Vec<String> = file.lines.iter().map(|(from, to)| format!("{from}-{to}")).collect();
+            let lines: Vec<String> = file
+                .lines
+                .iter()
+                .map(|(from, to)| if from == to { from.to_string() } else { format!("{from}-{to}") })
+                .collect();
             format!("lines {}, {tokens} tokens", shortened(&lines))
         }
     }
@@ -144,7 +148,7 @@ fn shown_of(file: &RankedFile) -> String {
 
 /// The first few of many.
 fn shortened(items: &[String]) -> String {
-    let shown = items.iter().take(4).cloned().collect::<Vec<_>>().join(" ");
+    let shown = items.iter().take(4).cloned().collect::<Vec<_>>().join(", ");
     if items.len() > 4 { format!("{shown} and {} more parts", items.len() - 4) } else { shown }
 }
 

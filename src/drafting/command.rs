@@ -81,7 +81,11 @@ impl<'a> Agent<'a> {
         Drafted {
             // The pipeline makes one from the report.
             title: String::new(),
-            summary: format!("`{program}` made this change in the repository. Its last words:\n\n```\n{said}\n```\n"),
+            summary: if said.trim().is_empty() {
+                format!("`{program}` made this change in the repository, without a word.")
+            } else {
+                format!("`{program}` made this change in the repository. Its last words:\n\n```\n{said}\n```\n")
+            },
             files,
             addressed: Vec::new(),
             usage: Usage::default(),

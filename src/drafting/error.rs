@@ -28,6 +28,11 @@ pub enum DraftError {
     /// A limit of the settings, before the call that would have gone beyond it.
     #[error("{0}")]
     Limit(String),
+    /// A limit of the settings made the answer shorter than the model needed.
+    #[error(
+        "The answer was cut after {0} tokens, which is all that the limits under [draft] in config.toml left for it. Raise `max_tokens_per_draft`, `max_tokens_per_day`, `max_cost_per_draft` or `max_cost_per_day`, or lower `context_tokens`, and draft again."
+    )]
+    CutByLimits(u32),
     /// The model never got to an answer.
     #[error(
         "The model asked {0} times to see more of the repository and never answered. Add a note that names the files to change, or raise `lookups` under [draft] in config.toml, and draft again."
@@ -79,6 +84,7 @@ impl DraftError {
             | Self::PushedWithoutPullRequest { .. }
             | Self::NoSuchBase { .. }
             | Self::Limit(_)
+            | Self::CutByLimits(_)
             | Self::Local(_) => false,
         }
     }

@@ -67,7 +67,7 @@ pub fn allow(
     ] {
         if limit > 0 {
             let room = i64::from(limit) - spent - call.input_tokens;
-            fits(name, room, &format!("{spent} of {limit} tokens are used"))?;
+            fits(name, room, &format!("{spent} of {limit} tokens are used"), call)?;
             output = output.min(room);
         }
     }
@@ -81,19 +81,21 @@ pub fn allow(
             let left = i128::from(limit.0 - spent.0 - question.0) * 1_000_000;
             let room = left.checked_div(i128::from(price.output.0)).unwrap_or(i128::from(i64::MAX));
             let room = i64::try_from(room).unwrap_or(i64::MAX);
-            fits(name, if left < 0 { -1 } else { room }, &format!("{spent} of {limit} are used"))?;
+            fits(name, if left < 0 { -1 } else { room }, &format!("{spent} of {limit} are used"), call)?;
             output = output.min(room);
         }
     }
     Ok(Call { output_tokens: output, ..call })
 }
 
-fn fits(name: &str, room: i64, used: &str) -> Result<(), String> {
+fn fits(name: &str, room: i64, used: &str, call: Call) -> Result<(), String> {
     if room >= MIN_OUTPUT {
         return Ok(());
     }
+    let needs = call.input_tokens;
     Err(format!(
-        "The limit `{name}` leaves no room for another question to the model: {used}. Raise it under [draft] in config.toml, or lower `context_tokens`."
+        "The limit `{name}` leaves no room for another question to the model: {used}, and this one has about {needs} tokens, besides its \
+         answer. Raise it under [draft] in config.toml, or lower `context_tokens`."
     ))
 }
 

@@ -17,7 +17,7 @@ use crate::domain::change::{ChangeSet, Plan, Problem};
 use crate::domain::draft::{DrafterKind, Stage, Usage};
 use crate::domain::text;
 use crate::providers::{Completion, Model, Prompt, ProviderError, Worktree};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// The part of the context's budget that is spent on what a model asks to see at a time.
@@ -167,15 +167,26 @@ impl<'a> Conversation<'a> {
             tail.push(piece);
             reporter.progress(stage, tail.bytes(), &readable(tail.end()));
         };
+        let waits = Mutex::new(Vec::new());
         let on_wait = |why: &ProviderError, wait: Duration| {
             let seconds = wait.as_secs_f64().ceil();
+            waits.lock().unwrap_or_else(PoisonError::into_inner).push(format!("Waited {seconds} s: {why}"));
             reporter.progress(stage, 0, &format!("{why}\nTrying again in {seconds} s …"));
         };
         let mut prompt = brief::with_turns(self.question.clone(), &self.saved.turns);
         let call = Call { input_tokens: sent_tokens(&prompt), output_tokens: i64::from(prompt.max_output_tokens) };
         let allowed = self.reporter.allow(call).await?;
         prompt.max_output_tokens = u32::try_from(allowed.output_tokens).unwrap_or(prompt.max_output_tokens);
+        let room = prompt.max_output_tokens;
+        let is_shortened = room < self.question.max_output_tokens;
+        if is_shortened {
+            let line = format!("The limits under [draft] leave room for an answer of {room} tokens");
+            self.reporter.detail(line).await?;
+        }
         let answered = self.model.complete(&prompt, &mut on_text, &on_wait).await;
+        for line in waits.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            self.reporter.detail(text::line(&line)).await?;
+        }
         // A refusal or a cut answer has been paid for as well.
         let used = answered.as_ref().map_or_else(ProviderError::usage, |c| Some(c.usage));
         self.saved.usage = self.saved.usage.plus(used.unwrap_or_default());
@@ -185,6 +196,9 @@ impl<'a> Conversation<'a> {
         if used.is_some() {
             // The answer and what it cost, before anything else: what is paid for is never asked for again.
             self.save().await?;
+        }
+        if let (true, Err(ProviderError::Truncated { .. })) = (is_shortened, &answered) {
+            return Err(DraftError::CutByLimits(room));
         }
         let Completion { text, usage, model, request_id } = answered?;
         let line = format!("{model} answered with {} tokens to {}", usage.output_tokens, usage.input_tokens);

@@ -28,6 +28,7 @@ pub enum Command {
         feedback: Vec<FeedbackId>,
         reviewed: bool,
     },
+    /// When a run of the report is under way and its process is gone, that run is gone on with instead of a new one.
     StartDraft {
         feedback: FeedbackId,
         /// Draft again although a draft was published already.

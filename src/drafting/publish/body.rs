@@ -236,7 +236,7 @@ fn remarks(remarks: &[Remark]) -> String {
     format!("\n## Comments on the draft before\n\n{}\n", lines.join("\n"))
 }
 
-/// What became of the draft before.
+/// What became of the draft before: a sentence more, or nothing.
 fn previous(about: &About<'_>) -> String {
     let number = about.job.number;
     if about.on_top && about.old.is_some() {
@@ -245,10 +245,10 @@ fn previous(about: &About<'_>) -> String {
     match (about.old, &about.job.replaces) {
         (Some(old), _) if is_plain_url(&old.html_url) => {
             let how = if old.merged { "follows" } else { "replaces" };
-            format!("Draft {number} {how} {}.", old.html_url)
+            format!(" Draft {number} {how} {}.", old.html_url)
         }
         (None, Some(before)) if before.published.pr_url.is_empty() && !before.published.branch.is_empty() => {
-            format!("Draft {number} replaces the branch {}.", code(&before.published.branch, 120))
+            format!(" Draft {number} replaces the branch {}.", code(&before.published.branch, 120))
         }
         (Some(_) | None, _) => String::new(),
     }

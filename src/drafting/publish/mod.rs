@@ -133,12 +133,9 @@ impl Publishing<'_> {
         };
         let unopened = |source| DraftError::PushedWithoutPullRequest { branch: self.branch.to_owned(), source };
         let opened = hub.client.open_pull_request(&hub.slug, &new).await.map_err(unopened)?;
-        let kind = match (opened.draft, new.draft) {
-            (true, _) => "draft pull request",
-            (false, true) => "pull request (drafts are not to be had here)",
-            (false, false) => "pull request",
-        };
-        self.say(format!("Opened {kind} {}: {}", opened.number, opened.html_url)).await?;
+        let kind = if opened.draft { "draft pull request" } else { "pull request" };
+        let remark = if new.draft && !opened.draft { " (drafts are not to be had here)" } else { "" };
+        self.say(format!("Opened {kind} {}: {}{remark}", opened.number, opened.html_url)).await?;
         self.extras(hub, &opened).await?;
         if let Some(old) = old.filter(|old| old.number != opened.number) {
             self.say_replaced(hub, old, &opened).await?;

@@ -224,7 +224,14 @@ async fn a_passing_fault_is_waited_out_as_the_server_asks() {
         model.plan(&Outcome::Later(Trouble::Rate, 120, "Slow down".into()));
         model.plan(&Outcome::Error(Trouble::Overloaded, "Loading model".into()));
         model.plan(&good());
-        world.publish(&id).await;
+        let (detail, _) = world.publish(&id).await;
+        let told: Vec<&str> = detail
+            .stages
+            .iter()
+            .flat_map(|s| s.details.iter().map(String::as_str))
+            .filter(|l| l.starts_with("Waited "))
+            .collect();
+        assert!(told.len() == 2 && told[0].starts_with("Waited 120 s: ") && told[0].contains("Slow down"), "{told:?}");
         let waits = world.waits.all();
         let second = Duration::from_millis(750)..=Duration::from_secs(1);
         assert!(

@@ -1,5 +1,6 @@
 //! What a run costs, and the limits that stop it before a question is asked.
 
+use crate::support::fake::outcome::{FakeModel, Outcome};
 use crate::support::fake::world::{World, branches};
 use patchwork::config::{Config, Price};
 use patchwork::domain::draft::{Cost, Stage};
@@ -52,6 +53,7 @@ async fn a_limit_stops_the_run_before_the_question() {
         let (stage, reason) = world.failure(&id).await;
         assert_eq!((stage, world.anthropic.asked()), (Stage::Model, 0), "{name}: {reason}");
         assert!(reason.contains(name), "{reason}");
+        assert!(name == "[[price]]" || reason.contains("this one has about "), "{reason}");
         assert!(branches(&world.bare()).is_empty());
         world.assert_clean();
     }
@@ -71,6 +73,16 @@ async fn an_answer_is_asked_to_be_no_longer_than_the_limit_leaves_room_for() {
     let asked = asked_under(20_000).await;
     assert!((1_000..20_000).contains(&asked), "{asked}");
     assert_eq!(asked_under(21_000).await, asked + 1_000);
+}
+
+#[tokio::test]
+async fn an_answer_that_the_limits_cut_is_not_blamed_on_the_model() {
+    let world = World::with(|config, _| config.draft.max_tokens_per_draft = 20_000).await;
+    let id = world.report(json!({})).await;
+    world.anthropic.plan(&Outcome::Truncated("{\"title\": \"Add".into()));
+    let (stage, reason) = world.failure(&id).await;
+    assert_eq!(stage, Stage::Model, "{reason}");
+    assert!(reason.contains("max_tokens_per_draft") && !reason.contains("max_output_tokens"), "{reason}");
 }
 
 /// Room for one question and the shortest answer worth it: the first run fits, the second does not, because the first one counts.
