@@ -14,11 +14,11 @@ fn running(w: u16, h: u16) -> Sitting {
     let id = desk.run(&report, 1, DraftState::Running { stage: Stage::Model });
     let run = desk.run_mut(&id);
     run.files = (0..12).map(|n| ranked(&format!("src/file_{n}.py"), 3.0, &["invoice", "pdf"], 900)).collect();
-    run.log = (0..30).map(|n| format!("log {n}\n")).collect();
+    run.log = "a line of the log\n".repeat(30);
     let mut s = Sitting::begin(w, h, desk);
     s.keys("3 enter");
-    let tail: String = (0..10).map(|n| format!("streamed {n}\n")).collect();
-    s.progress(&id, 4_096, &tail);
+    let tail: Vec<String> = (0..10).map(|n| format!("streamed {n}")).collect();
+    s.progress(&id, 4_096, &tail.join("\n"));
     s
 }
 
