@@ -113,13 +113,14 @@ impl Effects {
     }
 
     fn save_key(&self, name: String, value: &Hidden) {
-        let (actor, value) = (self.actor.clone(), SecretString::from(value.expose()));
+        let (actor, done) = (self.actor.clone(), value.done());
+        let value = SecretString::from(value.expose());
         self.ask(|engine| async move {
             let result = match secret_name(&name) {
                 Ok(known) => engine.save_secrets(actor, SecretsPatch::one(known, value)).await,
                 Err(sentence) => Err(Refusal::new(RefusalKind::Invalid, sentence)),
             };
-            Answer::KeySaved { name, result }
+            Answer::KeySaved { name, done, result }
         });
     }
 

@@ -3,7 +3,7 @@
 
 use super::bench::{Comparison, Run};
 use super::mirror::Side;
-use super::settings::Hidden;
+use super::settings::{Done, Hidden};
 use super::theme::Shade;
 use crate::domain::filter::Filter;
 use crate::domain::id::{CommandId, DraftId, FeedbackId};
@@ -63,6 +63,7 @@ pub enum Answer {
     Settings(Result<Sheet, Refusal>),
     KeySaved {
         name: String,
+        done: Done,
         result: Result<(), Refusal>,
     },
     Checked {

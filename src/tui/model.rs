@@ -6,7 +6,7 @@ use super::keymap::Keymap;
 use super::mirror::Mirror;
 use super::screen::layout::{self, Layout};
 use super::servers::{ServerKey, Servers};
-use super::settings::{SettingKey, Settings};
+use super::settings::{Done, SettingKey, Settings};
 use super::theme::{Shade, Theme};
 use crate::domain::draft::{Draft, DraftState};
 use crate::domain::filter::{Filter, FilterError, Test};
@@ -112,6 +112,7 @@ pub enum Pending {
     },
     Setting {
         name: String,
+        done: Done,
     },
     /// A decision about a change that waits.
     Decision {

@@ -12,6 +12,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use tui_textarea::TextArea;
 
+/// What was asked to be done with a setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Done {
+    Saved,
+    Removed,
+}
+
 /// No key is longer. What is typed never has to move to a larger place and leave a copy behind.
 pub const MOST_HIDDEN: usize = 4096;
 
@@ -117,6 +124,11 @@ impl Hidden {
     /// Characters typed.
     pub fn count(&self) -> usize {
         self.0.chars().count()
+    }
+
+    /// What saving it does: a key that is empty is taken out of its file.
+    pub fn done(&self) -> Done {
+        if self.0.is_empty() { Done::Removed } else { Done::Saved }
     }
 
     /// For whoever saves it.

@@ -43,11 +43,13 @@ impl Shade {
 /// A style as written.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[expect(clippy::struct_excessive_bools, reason = "a theme turns each on by itself")]
 struct Role {
     fg: Option<Color16>,
     bold: bool,
     underlined: bool,
     reversed: bool,
+    crossed_out: bool,
 }
 
 /// One of the terminal's own colours.
@@ -72,8 +74,12 @@ impl Role {
         if let Some(Color16(fg)) = self.fg.filter(|_| colours) {
             style = style.fg(fg);
         }
-        let modifiers =
-            [(self.bold, Modifier::BOLD), (self.underlined, Modifier::UNDERLINED), (self.reversed, Modifier::REVERSED)];
+        let modifiers = [
+            (self.bold, Modifier::BOLD),
+            (self.underlined, Modifier::UNDERLINED),
+            (self.reversed, Modifier::REVERSED),
+            (self.crossed_out, Modifier::CROSSED_OUT),
+        ];
         modifiers.into_iter().filter(|(on, _)| *on).fold(style, |style, (_, m)| style.add_modifier(m))
     }
 }
@@ -104,7 +110,7 @@ roles! {
 }
 
 impl Theme {
-    /// `colours`: false leaves bold, underlined and reversed (`NO_COLOR`).
+    /// `colours`: false leaves bold, underlined, reversed and crossed out (`NO_COLOR`).
     pub fn new(shade: Shade, colours: bool) -> Self {
         let text = match shade {
             Shade::Dark => DARK,
@@ -150,6 +156,16 @@ mod tests {
             assert!(theme.cursor.add_modifier.contains(Modifier::REVERSED));
             assert_eq!((theme.bad.fg, theme.cursor.fg, theme.unread.fg), (None, None, None));
         }
+    }
+
+    /// Bright black is the background itself in one palette, and green is pale on white in most.
+    #[test]
+    fn what_is_decided_about_can_be_read() {
+        for shade in [Shade::Dark, Shade::Light] {
+            let dropped = Theme::new(shade, true).dropped;
+            assert_eq!(dropped, Style::new().add_modifier(Modifier::CROSSED_OUT));
+        }
+        assert_eq!(Theme::new(Shade::Light, true).string.fg, None);
     }
 
     #[test]

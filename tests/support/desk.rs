@@ -203,10 +203,11 @@ impl Desk {
                 Answer::Checked { check, result: Ok(finding) }
             }
             Effect::SaveKey { name, value } => {
+                let done = value.done();
                 let masked = if value.count() == 0 { String::new() } else { "****".to_owned() };
                 self.setting_mut(&name).value = masked;
                 self.outside.push(Effect::SaveKey { name: name.clone(), value });
-                Answer::KeySaved { name, result: self.refuses.clone().map_or(Ok(()), Err) }
+                Answer::KeySaved { name, done, result: self.refuses.clone().map_or(Ok(()), Err) }
             }
             Effect::ReadFacets => Answer::Facets(Ok(self.facets())),
             Effect::Submit { id, command } => return self.submit(id, command),

@@ -94,8 +94,9 @@ impl Session {
             Effect::ReadSettings => Answer::Settings(engine.sheet().await),
             Effect::Check(check) => Answer::Checked { result: engine.check(check.clone()).await, check },
             Effect::SaveKey { name, value } => {
+                let done = value.done();
                 let patch = SecretsPatch::one(secret_name(&name).unwrap(), value.expose().into());
-                Answer::KeySaved { result: engine.save_secrets(Actor::new(Door::Tui, "ada"), patch).await, name }
+                Answer::KeySaved { result: engine.save_secrets(Actor::new(Door::Tui, "ada"), patch).await, name, done }
             }
             Effect::ReadFacets => Answer::Facets(engine.facets().await),
             Effect::Submit { id, command } => {

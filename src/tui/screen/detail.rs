@@ -12,22 +12,14 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::Paragraph;
 
 pub fn render(frame: &mut Frame<'_>, area: Rect, model: &Model) {
     if area.is_empty() {
         return;
     }
     pane::render(frame, area, &model.detail_text.lines, model.inbox.scroll);
-    let below =
-        model.detail_text.lines.len().saturating_sub(model.inbox.scroll.saturating_add(usize::from(area.height)));
-    let focused = matches!(model.inbox.focus, Focus::Detail);
-    if below > 0 && focused {
-        // How much is left, over the end of the last line.
-        let more = format!(" {below} more ↓");
-        let width = u16::try_from(Line::raw(more.as_str()).width()).unwrap_or(0).min(area.width);
-        let corner = Rect { x: area.right() - width, y: area.bottom() - 1, width, height: 1 };
-        frame.render_widget(Paragraph::new(Line::styled(more, model.theme.key)), corner);
+    if matches!(model.inbox.focus, Focus::Detail) {
+        pane::render_more(frame, area, model.detail_text.lines.len(), model.inbox.scroll, model.theme.key);
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::super::model::{DraftsFocus, Model};
 use super::super::widget::{age, fit, wrap};
-use crate::domain::draft::{Checks, Draft, DraftState, PullState, PullStatus, Stage, Verdict};
+use super::run;
+use crate::domain::draft::{Checks, Draft, DraftState, PullState, PullStatus, Stage};
 use crate::domain::text;
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -60,9 +61,6 @@ fn line(model: &Model, draft: &Draft, under_cursor: bool, width: u16) -> Line<'s
 fn flags(model: &Model, draft: &Draft) -> Vec<Span<'static>> {
     let theme = &model.theme;
     let mut spans = Vec::new();
-    if draft.verdict == Some(Verdict::Failed) && matches!(draft.state, DraftState::Waiting { .. }) {
-        spans.push(Span::styled(" verify ✗", theme.bad));
-    }
     let open = |pull: &&PullStatus| matches!(pull.state, PullState::Open | PullState::Draft);
     match draft.pull.as_ref().filter(open).map(|pull| pull.checks) {
         Some(Checks::Passed) => spans.push(Span::styled(" checks ✓", theme.good)),
@@ -85,6 +83,8 @@ fn word(draft: &Draft) -> String {
             None => "PR".to_owned(),
             Some(state) => format!("PR {state}"),
         },
+        // At every width: it is what there is to know before one looks at it.
+        DraftState::Waiting { .. } if run::is_red(draft) => "verify ✗".to_owned(),
         DraftState::Waiting { .. } => Stage::Review.as_str().to_owned(),
         DraftState::Queued | DraftState::Failed { .. } | DraftState::Cancelled { .. } => draft.state.word().to_owned(),
     }
@@ -95,6 +95,7 @@ fn mark(model: &Model, draft: &Draft) -> (&'static str, Style) {
     match draft.state {
         DraftState::Queued => ("·", theme.dim),
         DraftState::Running { .. } => ("▸", theme.busy),
+        DraftState::Waiting { .. } if run::is_red(draft) => ("?", theme.bad),
         DraftState::Waiting { .. } => ("?", theme.busy),
         DraftState::Published { .. } if draft.pull.as_ref().is_some_and(|p| p.state == PullState::Closed) => {
             ("✗", theme.dim)

@@ -25,12 +25,22 @@ mod run_panel;
 pub mod servers;
 pub mod settings;
 
-use super::model::{Focus, Model, Overlay, View};
+use super::model::{DraftsFocus, Focus, Model, Overlay, View};
+use super::servers::ServersFocus;
+use super::settings::SettingsFocus;
 use super::widget::pane;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 use ratatui::widgets::Paragraph;
+
+/// The pane beside a list; with how much is left where the keys scroll it.
+fn side(frame: &mut Frame<'_>, area: Rect, model: &Model, (lines, scroll): (&[Line<'_>], usize), focused: bool) {
+    pane::render(frame, area, lines, scroll);
+    if focused {
+        pane::render_more(frame, area, lines.len(), scroll, model.theme.key);
+    }
+}
 
 /// Draws everything.
 pub fn render(frame: &mut Frame<'_>, model: &Model) {
@@ -41,15 +51,18 @@ pub fn render(frame: &mut Frame<'_>, model: &Model) {
         View::Drafts if model.on_bench() => bench::render(frame, &layout, model),
         View::Drafts => {
             drafts::render(frame, layout.rows, model);
-            pane::render(frame, layout.text, &model.run_text.lines, model.drafts.scroll);
+            let focused = model.drafts.focus == DraftsFocus::Run;
+            side(frame, layout.text, model, (&model.run_text.lines, model.drafts.scroll), focused);
         }
         View::Servers => {
             servers::render(frame, layout.rows, model);
-            pane::render(frame, layout.text, &model.server_text.lines, model.servers.scroll);
+            let focused = model.servers.focus == ServersFocus::Server;
+            side(frame, layout.text, model, (&model.server_text.lines, model.servers.scroll), focused);
         }
         View::Settings => {
             settings::render(frame, layout.rows, model);
-            pane::render(frame, layout.text, &model.setting_text.lines, model.settings.scroll);
+            let focused = model.settings.focus == SettingsFocus::About;
+            side(frame, layout.text, model, (&model.setting_text.lines, model.settings.scroll), focused);
         }
     }
     rule(frame, layout.rule, model);

@@ -166,9 +166,14 @@ pub fn lines(
 ) -> Vec<Line<'static>> {
     let mut page = Page { lines: Vec::new(), theme, width: usize::from(width) };
     page.head(&run.draft);
-    for stage in &run.stages {
-        page.stage(stage, &run.draft, progress.filter(|p| p.stage == stage.stage), now);
+    // What streams in is what is followed, so it is the end of the page.
+    let is_current = |stage: &&StageRecord| run.draft.state.is_active() && stage.ended_at.is_none();
+    let current = run.stages.last().filter(is_current);
+    let ended = run.stages.len() - usize::from(current.is_some());
+    for stage in run.stages.iter().take(ended) {
+        page.stage(stage, &run.draft, None, now);
     }
+    let stages_end = page.lines.len();
     let (sentence, style) = outcome(&run.draft, theme);
     if !run.draft.state.is_active() {
         page.blank();
@@ -183,6 +188,12 @@ pub fn lines(
     page.change(change, keys.turn_over, against);
     page.files(&run.files);
     page.log(&run.log);
+    if let Some(stage) = current {
+        if page.lines.len() > stages_end {
+            page.blank();
+        }
+        page.stage(stage, &run.draft, progress.filter(|p| p.stage == stage.stage), now);
+    }
     page.lines
 }
 

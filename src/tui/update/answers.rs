@@ -64,7 +64,7 @@ pub(super) fn answer(model: &mut Model, answer: Answer, out: &mut Vec<Effect>) {
         }
         Answer::Servers(result) => servers::answered(model, result, out),
         Answer::Settings(result) => settings::answered(model, result, out),
-        Answer::KeySaved { name, result } => settings_edit::key_answered(model, &name, result, out),
+        Answer::KeySaved { name, done, result } => settings_edit::key_answered(model, (&name, done), result, out),
         Answer::Checked { check, result } => settings::checked(model, &check, result),
         Answer::Submitted { id, result } => submitted(model, &id, result, out),
         Answer::Edited { subject: Subject::Note(reports), result } => note::edited(model, reports, result, out),
@@ -96,7 +96,9 @@ fn unread(model: &mut Model, refusal: &Refusal) {
 fn submitted(model: &mut Model, id: &CommandId, result: Result<Receipt, Refusal>, out: &mut Vec<Effect>) {
     let Some(pending) = model.pending.remove(id) else { return };
     match (pending, result) {
-        (Pending::Setting { name }, result) => settings_edit::setting_answered(model, id, &name, result, out),
+        (Pending::Setting { name, done }, result) => {
+            settings_edit::setting_answered(model, id, (&name, done), result, out);
+        }
         (Pending::Note { report, batch }, result) => note::answered(model, &report, &batch, result, out),
         (Pending::Review { reports, reviewed, undoing, .. }, Ok(_)) => {
             triage::reviewed(model, &reports, reviewed, undoing);

@@ -6,7 +6,7 @@ use super::super::bench::{self, Compared, Comparison, Edit, IntroKey, Page, Part
 use super::super::message::{Effect, Subject};
 use super::super::model::{DraftsFocus, Model, Mood, Overlay, Pending, Question, View};
 use super::super::screen;
-use super::super::widget::pane;
+use super::super::widget::{field, pane};
 use crate::domain::diff::FileDiff;
 use crate::domain::draft::{Draft, TargetKind, Verdict};
 use crate::domain::id::{CommandId, DraftId};
@@ -17,7 +17,6 @@ use crate::protocol::{Command, Receipt, Refusal};
 use crossterm::event::KeyEvent;
 use std::ops::Range;
 use std::sync::Arc;
-use tui_textarea::{CursorMove, TextArea};
 
 /// A change that waits and is read, with what is decided about it so far.
 struct Desk<'m> {
@@ -79,7 +78,18 @@ pub(super) fn answered(model: &mut Model, command: &CommandId, result: Result<Re
     model.say(Mood::Bad, format!("Not taken: {refusal}"));
 }
 
+/// Whether a run has a change that can be looked at, as far as it is known.
+pub(super) fn has_change(model: &Model) -> bool {
+    model.run().is_none_or(|run| !run.detail.diff.is_empty())
+}
+
 pub(super) fn turn_over(model: &mut Model) {
+    if !model.on_bench() && !has_change(model) {
+        let over = model.selected_draft().is_some_and(|draft| draft.state.is_over());
+        let said =
+            if over { "This run left no change: the end of its page says why" } else { "There is no change yet" };
+        return model.say(Mood::Plain, said);
+    }
     let bench = &mut model.drafts.bench;
     bench.page = match bench.page {
         Page::Run => Page::Change,
@@ -313,6 +323,9 @@ pub(super) fn ready_or_draft(model: &mut Model, out: &mut Vec<Effect>) {
     let draft = !desk.choices.draft.unwrap_or(true);
     let choices = Choices { draft: Some(draft).filter(|draft| !draft), ..desk.choices.clone() };
     decide(model, choices, out);
+    // A low screen has no line for it.
+    let said = if draft { "Its pull request is to be a draft" } else { "Its pull request is to be ready for review" };
+    model.say(Mood::Plain, said);
 }
 
 pub(super) fn base_begin(model: &mut Model) {
@@ -322,15 +335,14 @@ pub(super) fn base_begin(model: &mut Model) {
             .say(Mood::Plain, "This change becomes a branch of a local repository: there is no pull request to open");
     }
     let base = desk.choices.base.as_ref().unwrap_or(&desk.proposal.base).clone();
-    let mut area = TextArea::new(vec![text::line(&base)]);
-    area.move_cursor(CursorMove::End);
+    let mut area = field::of(&text::line(&base));
     area.set_placeholder_text(text::line(&desk.proposal.base));
     model.drafts.bench.base = Some(Box::new(area));
 }
 
 pub(super) fn base_typed(model: &mut Model, key: KeyEvent) {
     if let Some(area) = &mut model.drafts.bench.base {
-        area.input_without_shortcuts(key);
+        field::typed(area, key);
     }
 }
 
@@ -348,8 +360,11 @@ pub(super) fn base_accept(model: &mut Model, out: &mut Vec<Effect>) {
     if base == desk.choices.base {
         return;
     }
+    let said =
+        format!("Its pull request is to go into {}", text::clipped(base.as_ref().unwrap_or(&desk.proposal.base), 100));
     let choices = Choices { base, ..desk.choices.clone() };
     decide(model, choices, out);
+    model.say(Mood::Plain, said);
 }
 
 pub(super) fn base_leave(model: &mut Model) {

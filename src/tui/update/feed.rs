@@ -5,7 +5,7 @@ use super::super::message::Effect;
 use super::super::mirror::changes_counts;
 use super::super::model::{DraftsFocus, Model, Mood, Read, View};
 use super::{bench, list, servers, settings};
-use crate::domain::draft::{Checks, Draft, DraftState, PullState, Verdict};
+use crate::domain::draft::{Checks, Draft, DraftState, PullState, Stage, Verdict};
 use crate::protocol::{Event, EventKind, Progress, Signal};
 
 pub(super) fn signal(model: &mut Model, signal: Signal, out: &mut Vec<Effect>) {
@@ -95,6 +95,9 @@ fn announce(model: &mut Model, draft: &Draft) {
             let key = model.keymap.key(Action::Drafts);
             let opens = if is_open(model, draft) { String::new() } else { format!(": {key} opens it") };
             (mood, format!("{name} waits for your review{but}{opens}"))
+        }
+        DraftState::Cancelled { stage: Some(Stage::Review) } => {
+            (Mood::Plain, format!("The change of {name} was discarded"))
         }
         DraftState::Cancelled { .. } => (Mood::Plain, format!("{name} was cancelled")),
         DraftState::Queued | DraftState::Running { .. } => return,

@@ -3,31 +3,25 @@
 use super::super::message::Effect;
 use super::super::mirror::Side;
 use super::super::model::{FilterInput, Focus, Model, Mood};
+use super::super::widget::field;
 use super::list;
 use crate::domain::feedback::{GapType, Resolution};
 use crate::domain::filter::{Filter, HasFlag, IsFlag, Key, Sort};
 use crate::domain::text;
 use crate::protocol::read::Count;
-use crossterm::event::{KeyCode, KeyEvent};
-use tui_textarea::{CursorMove, TextArea};
+use crossterm::event::KeyEvent;
 
 /// Offers shown and gone through at most.
 const OFFERS: usize = 24;
 
 pub(super) fn start(model: &mut Model, out: &mut Vec<Effect>) {
     let before = model.inbox.typed.clone();
-    let mut area = line(&before);
+    let mut area = field::of(&before);
     area.set_placeholder_text("words  server:name  gap:missing_tool  is:reviewed  since:7d  -has:notes");
     model.inbox.focus =
         Focus::Filter(Box::new(FilterInput { area, before, error: None, offers: Vec::new(), offer: None }));
     out.push(Effect::ReadFacets);
     offer(model);
-}
-
-fn line(text: &str) -> TextArea<'static> {
-    let mut area = TextArea::new(vec![text.to_owned()]);
-    area.move_cursor(CursorMove::End);
-    area
 }
 
 fn input(model: &mut Model) -> Option<&mut FilterInput> {
@@ -38,11 +32,7 @@ fn input(model: &mut Model) -> Option<&mut FilterInput> {
 }
 
 pub(super) fn typed(model: &mut Model, key: KeyEvent, out: &mut Vec<Effect>) {
-    // One line: the keys that would make a second one mean nothing.
-    if matches!(key.code, KeyCode::Enter | KeyCode::Tab) {
-        return;
-    }
-    let is_changed = input(model).is_some_and(|input| input.area.input(key));
+    let is_changed = input(model).is_some_and(|input| field::typed(&mut input.area, key));
     offer(model);
     if is_changed {
         changed(model, out);
@@ -107,7 +97,7 @@ pub(super) fn complete(model: &mut Model, out: &mut Vec<Effect>) {
         let corrected: String = head.iter().chain(nearest.chars().collect::<Vec<_>>().iter()).chain(tail).collect();
         // An open quote is closed behind the line, not instead of it.
         let corrected = if nearest == "\"" { format!("{text}\"") } else { corrected };
-        input.area = line(&corrected);
+        input.area = field::of(&corrected);
         changed(model, out);
         return offer(model);
     }
@@ -117,7 +107,7 @@ pub(super) fn complete(model: &mut Model, out: &mut Vec<Effect>) {
     let next = input.offer.map_or(0, |at| (at + 1) % input.offers.len());
     let Some(word) = input.offers.get(next).cloned() else { return };
     let start = text.char_indices().rev().find(|(_, c)| c.is_whitespace()).map_or(0, |(at, c)| at + c.len_utf8());
-    input.area = line(&format!("{}{word}", text.get(..start).unwrap_or_default()));
+    input.area = field::of(&format!("{}{word}", text.get(..start).unwrap_or_default()));
     input.offer = Some(next);
     let only_one = input.offers.len() == 1;
     changed(model, out);

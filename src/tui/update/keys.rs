@@ -2,7 +2,7 @@
 
 use super::super::action::{Action, Context};
 use super::super::message::Effect;
-use super::super::model::{Chooser, Focus, Model, Overlay, Question, View};
+use super::super::model::{Chooser, Focus, Model, Mood, Overlay, Question, View};
 use super::super::theme::Shade;
 use super::{bench, drafts, filter, list, note, servers, settings, settings_edit, triage};
 use crossterm::event::{KeyEvent, KeyEventKind};
@@ -75,9 +75,15 @@ pub(super) fn paste(model: &mut Model, text: &str, out: &mut Vec<Effect>) {
         Context::Filter => filter::pasted(model, text, out),
         Context::Edit => settings_edit::pasted(model, text),
         Context::Base => bench::base_pasted(model, text),
-        Context::List
-        | Context::Detail
-        | Context::Drafts
+        Context::List | Context::Detail => {
+            let hint = format!(
+                "Pasted text has no place here: {} writes a note, {} a filter",
+                model.keymap.key(Action::Note),
+                model.keymap.key(Action::Filter)
+            );
+            model.say(Mood::Plain, hint);
+        }
+        Context::Drafts
         | Context::Run
         | Context::Review
         | Context::Servers
@@ -85,14 +91,7 @@ pub(super) fn paste(model: &mut Model, text: &str, out: &mut Vec<Effect>) {
         | Context::Settings
         | Context::Setting
         | Context::Help
-        | Context::Confirm => {
-            let hint = format!(
-                "Pasted text has no place here: {} writes a note, {} a filter",
-                model.keymap.key(Action::Note),
-                model.keymap.key(Action::Filter)
-            );
-            model.say(super::super::model::Mood::Plain, hint);
-        }
+        | Context::Confirm => model.say(Mood::Plain, "Pasted text has no place here"),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Writing a note under a report. What is typed is kept on disk at every key until the note is saved.
 
+use super::super::action::Action;
 use super::super::message::{Effect, Subject};
 use super::super::model::{Focus, Model, Mood, NoteBatch, NoteEditor, Pending};
 use super::triage;
@@ -89,11 +90,18 @@ fn remember(model: &mut Model, feedback: FeedbackId, text: String, out: &mut Vec
 
 pub(super) fn leave(model: &mut Model) {
     let Some(editor) = editor(model) else { return };
-    let (report, back) = (editor.report.clone(), editor.from_detail);
+    let (report, back, public) = (editor.report.clone(), editor.from_detail, editor.public);
     model.inbox.focus = if back { Focus::Detail } else { Focus::List };
     if model.unsaved.contains_key(&report) {
-        let key = model.keymap.key(super::super::action::Action::Note).to_owned();
-        model.say(Mood::Plain, format!("The note is kept, not saved: {key} goes on with it"));
+        let key = |action| model.keymap.key(action);
+        let (note, turns) = (key(Action::Note), key(Action::PublicNote));
+        // What agents will read is said anew each time.
+        let as_what = if public {
+            format!(", as a note for developers until {turns} makes it public again")
+        } else {
+            String::new()
+        };
+        model.say(Mood::Plain, format!("The note is kept, not saved: {note} goes on with it{as_what}"));
     }
 }
 

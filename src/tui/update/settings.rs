@@ -3,7 +3,7 @@
 use super::super::message::Effect;
 use super::super::model::{Model, Mood, Overlay, Pending, Question, Read, View};
 use super::super::screen::settings::{self as screen, Line};
-use super::super::settings::{SettingKey, SettingsFocus, Trial};
+use super::super::settings::{Done, SettingKey, SettingsFocus, Trial};
 use super::super::widget::pane;
 use super::settings_edit as edit;
 use crate::domain::time::{MINUTE, Millis};
@@ -204,7 +204,8 @@ pub(super) fn remove_now(model: &mut Model, name: String, out: &mut Vec<Effect>)
 /// Asks for one line to be written or taken out.
 pub(super) fn submit(model: &mut Model, setting: String, value: Option<String>, out: &mut Vec<Effect>) {
     let id = model.command_id();
-    model.pending.insert(id.clone(), Pending::Setting { name: setting.clone() });
+    let done = if value.is_some() { Done::Saved } else { Done::Removed };
+    model.pending.insert(id.clone(), Pending::Setting { name: setting.clone(), done });
     out.push(Effect::Submit { id: id.clone(), command: Command::ChangeSetting { setting, value } });
     if let Some(editor) = &mut model.settings.editor {
         editor.saving = Some(super::super::settings::Saving::Command(id));

@@ -2,19 +2,17 @@
 
 use super::super::message::Effect;
 use super::super::model::{Model, Mood, View};
-use super::super::settings::{Hidden, Input, Purpose, Saving, SettingEditor};
+use super::super::settings::{Done, Hidden, Input, Purpose, Saving, SettingEditor};
+use super::super::widget::field;
 use super::settings;
 use crate::config::Address;
 use crate::domain::text;
 use crate::protocol::settings::{Setting, SettingKind};
 use crate::protocol::{Receipt, Refusal};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use tui_textarea::{CursorMove, TextArea};
 
 fn line(text: &str) -> Input {
-    let mut area = TextArea::new(vec![text.to_owned()]);
-    area.move_cursor(CursorMove::End);
-    Input::Shown(Box::new(area))
+    Input::Shown(Box::new(field::of(text)))
 }
 
 fn open(model: &mut Model, purpose: Purpose, input: Input, words: Vec<String>) {
@@ -78,9 +76,7 @@ fn editor(model: &mut Model) -> Option<&mut SettingEditor> {
 pub(super) fn typed(model: &mut Model, key: KeyEvent) {
     let Some(editor) = editor(model) else { return };
     match &mut editor.input {
-        // One line: the keys that would make a second one mean nothing.
-        Input::Shown(_) if matches!(key.code, KeyCode::Enter | KeyCode::Tab) => {}
-        Input::Shown(area) => drop(area.input(key)),
+        Input::Shown(area) => _ = field::typed(area, key),
         Input::Hidden(hidden) => match key.code {
             KeyCode::Char('u') if key.modifiers.contains(KeyModifiers::CONTROL) => hidden.clear(),
             KeyCode::Char(c) if !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) => hidden.push(c),
@@ -200,21 +196,32 @@ pub(super) fn save_key(name: String, value: Hidden, out: &mut Vec<Effect>) {
 pub(super) fn setting_answered(
     model: &mut Model,
     id: &crate::domain::id::CommandId,
-    name: &str,
+    (name, done): (&str, Done),
     result: Result<Receipt, Refusal>,
     out: &mut Vec<Effect>,
 ) {
     let ours = model.settings.editor.as_ref().is_some_and(|e| e.saving == Some(Saving::Command(id.clone())));
-    answered(model, ours, name, result.map(drop), out);
+    answered(model, ours, (name, done), result.map(drop), out);
 }
 
 /// The engine's answer to a key that was sent.
-pub(super) fn key_answered(model: &mut Model, name: &str, result: Result<(), Refusal>, out: &mut Vec<Effect>) {
+pub(super) fn key_answered(
+    model: &mut Model,
+    (name, done): (&str, Done),
+    result: Result<(), Refusal>,
+    out: &mut Vec<Effect>,
+) {
     let ours = model.settings.editor.as_ref().is_some_and(|e| e.saving == Some(Saving::Key));
-    answered(model, ours, name, result, out);
+    answered(model, ours, (name, done), result, out);
 }
 
-fn answered(model: &mut Model, ours: bool, name: &str, result: Result<(), Refusal>, out: &mut Vec<Effect>) {
+fn answered(
+    model: &mut Model,
+    ours: bool,
+    (name, done): (&str, Done),
+    result: Result<(), Refusal>,
+    out: &mut Vec<Effect>,
+) {
     match result {
         Ok(()) => {
             if ours {
@@ -222,8 +229,12 @@ fn answered(model: &mut Model, ours: bool, name: &str, result: Result<(), Refusa
             }
             settings::forget_trials(model, name);
             let later = model.settings.list().iter().any(|setting| setting.name == name && setting.next_start);
-            let when = if later { "it holds from the next start" } else { "it holds from the next draft" };
-            model.say(Mood::Good, format!("{name} is saved; {when}"));
+            let next = if later { "start" } else { "draft" };
+            let said = match done {
+                Done::Saved => format!("{name} is saved; it holds from the next {next}"),
+                Done::Removed => format!("{name} is removed; that holds from the next {next}"),
+            };
+            model.say(Mood::Good, said);
             if model.view == View::Settings {
                 settings::read(model, out);
             }
@@ -232,7 +243,11 @@ fn answered(model: &mut Model, ours: bool, name: &str, result: Result<(), Refusa
             if let Some(editor) = model.settings.editor.as_mut().filter(|_| ours) {
                 editor.saving = None;
             }
-            model.say(Mood::Bad, format!("Not saved: {refusal}"));
+            let not = match done {
+                Done::Saved => "Not saved",
+                Done::Removed => "Not removed",
+            };
+            model.say(Mood::Bad, format!("{not}: {refusal}"));
         }
     }
 }

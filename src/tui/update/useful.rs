@@ -2,7 +2,7 @@
 
 use super::super::action::{Action, Context};
 use super::super::keymap::Binding;
-use super::super::model::{FilterInput, Focus, Model, NoteEditor, Reviewed, View};
+use super::super::model::{FilterInput, Focus, Model, NoteEditor, Reviewed, View, is_waiting};
 use super::super::settings::SettingsFocus;
 use super::{bench, drafts, settings, triage};
 use crate::domain::draft::{TargetKind, Verdict};
@@ -20,6 +20,7 @@ pub fn hint<'k>(model: &Model, binding: &'k Binding) -> Option<&'k str> {
 fn takes_back(model: &Model, action: Action) -> bool {
     (action == Action::HideReviewed && model.inbox.reviewed == Reviewed::Hidden)
         || (action == Action::Review && !triage::would_review(model))
+        || (action == Action::Cancel && drafts::meant(model).iter().all(|d| d.state.is_over() || is_waiting(d)))
         || (action == Action::TurnOver && model.on_bench())
         || (action == Action::Compare && model.compares())
         || (action == Action::DropHunk && bench::would_take_back(model))
@@ -35,7 +36,7 @@ fn useful(model: &Model, action: Action) -> bool {
         View::Servers | View::Settings => None,
     };
     match action {
-        Action::TurnOver => draft.is_some(),
+        Action::TurnOver => draft.is_some() && (model.on_bench() || bench::has_change(model)),
         Action::Compare => bench::against(model).is_some(),
         Action::NextHunk | Action::PreviousHunk | Action::NextFile | Action::PreviousFile => {
             model.on_bench() && has_files(model)

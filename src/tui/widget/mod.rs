@@ -1,6 +1,7 @@
 //! Small things that several panes use: wrapped text, ages, one-line fields, code.
 
 pub mod age;
+pub mod field;
 pub mod fit;
 pub mod pane;
 pub mod rows;

@@ -46,7 +46,7 @@ fn situations() -> Vec<(&'static str, Sitting)> {
         ("settings, beside the list", at(settings(w, h), "5 l")),
         ("settings, typing", at(settings(w, h), "5 j j enter")),
         ("review", at(review::bench(w, h), "n")),
-        ("review, dropped", at(review::bench(w, h), "n space r")),
+        ("review, dropped", at(review::bench(w, h), "r n space")),
         ("review, compared", at(compare::redraft(w, h), "c ]")),
         ("run, to be compared", at(compare::redraft(w, h), "v")),
         ("drafts, to be compared", at(compare::redraft(w, h), "esc")),

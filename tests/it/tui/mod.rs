@@ -4,6 +4,7 @@ mod compare;
 mod convergence;
 mod hints;
 mod history;
+mod live;
 mod red;
 mod review;
 mod room;

@@ -57,7 +57,7 @@ fn the_run_marks_the_stage_that_failed() {
     let mut s = red(120, 40);
     s.keys("v");
     assert!(line(&s, "Verify the change").contains("✗ Verify the change: failed"), "{}", s.scene.text());
-    assert_eq!(style(&s, "✗ Verify the change"), style(&s, "verify ✗"), "red as the verdict is");
+    assert_eq!(style(&s, "✗ Verify the change"), style(&s, "`verify` failed"), "in the colour of what is wrong");
     assert!(line(&s, "Check the change").contains("✓ Check the change"), "{}", s.scene.text());
     let mut s = verified(120, 40, Verdict::Passed);
     s.keys("v");
@@ -85,6 +85,16 @@ fn the_steps_of_a_run_are_never_cut() {
         let last = steps.trim_end().rsplit("  ").next().unwrap();
         assert!(steps.contains("? review"), "{w}: {steps}");
         assert!(last.ends_with('·') || last == "· publish", "{w}: {steps}");
+    }
+}
+
+#[test]
+fn the_list_of_drafts_tells_it_at_every_width() {
+    for (w, h) in [(40, 12), (80, 24), (120, 40)] {
+        let mut s = red(w, h);
+        s.keys("esc");
+        let row = &s.scene.lines()[1];
+        assert!(row.contains("verify ✗"), "{w}×{h}: {row}");
     }
 }
 

@@ -395,6 +395,18 @@ fn base_and_draft_state_are_chosen() {
     assert_eq!(choices(&mut s), Choices::default(), "an empty name is the branch it was made from");
 }
 
+/// A low screen has no line for where it goes: then the answer to the key is all there is.
+#[test]
+fn what_is_decided_is_said_where_it_is_not_shown() {
+    let mut s = bench(80, 12);
+    for (keys, said) in [("r", "ready for review"), ("r", "to be a draft"), ("b ctrl-u d e v enter", "to go into dev")]
+    {
+        s.keys(keys);
+        assert!(s.scene.footer().contains(said), "{keys}: {}", s.scene.text());
+    }
+    assert_eq!(choices(&mut s).base.as_deref(), Some("dev"), "ctrl-u has cleared what stood there");
+}
+
 #[test]
 fn a_red_verdict_needs_its_own_key() {
     let mut s = failed(120, 40);
@@ -423,6 +435,13 @@ fn a_change_is_thrown_away_only_after_a_question() {
         s.keys("x");
         assert_eq!(sent(&mut s, "y"), [Command::CancelDraft { draft: d1() }], "{place}");
     }
+    let mut s = bench(120, 40);
+    for place in ["esc", "1", "1 enter"] {
+        s.keys(place);
+        assert!(s.scene.footer().contains("x discard"), "{place}: {}", s.scene.footer());
+    }
+    s.keys("x y");
+    assert!(s.scene.footer().contains("was discarded"), "{}", s.scene.footer());
     // While the question stands, another screen publishes it.
     let mut s = bench(120, 40);
     s.keys("x");

@@ -167,6 +167,28 @@ fn a_value_is_typed_in_its_place_and_saved() {
     assert!(s.scene.footer().contains("It is what it was"), "{}", s.scene.footer());
 }
 
+/// A field opens with its old value in it: what a shell clears with is not what brings something back.
+#[test]
+fn a_value_is_cleared_with_one_key() {
+    let mut s = settings(80, 24);
+    s.keys("5 j enter x ctrl-u").type_text("dev").keys("enter");
+    assert_eq!(s.desk.setting_mut("repository.billing.branch").value, "dev");
+    s.keys("1 /").type_text("is:reviewed").keys("ctrl-u").type_text("costs").keys("enter");
+    assert_eq!(s.scene.model.inbox.typed, "costs");
+}
+
+#[test]
+fn what_is_removed_is_not_said_to_be_saved() {
+    let mut s = settings(80, 24);
+    s.keys("5 j j j j j j x y");
+    assert!(s.scene.footer().contains("GITHUB_TOKEN is removed; that holds from"), "{}", s.scene.footer());
+    s.keys("k x");
+    assert!(s.scene.footer().contains("draft.protect is removed"), "{}", s.scene.footer());
+    s.desk.refuses = Some(Refusal::new(RefusalKind::Storage, "the disk is full"));
+    s.keys("g x y");
+    assert!(s.scene.footer().contains("Not removed: the disk is full"), "{}", s.scene.footer());
+}
+
 #[test]
 fn what_is_refused_stays_to_be_mended() {
     let mut s = settings(80, 24);

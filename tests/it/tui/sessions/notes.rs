@@ -197,6 +197,10 @@ async fn ctrl_p_makes_the_note_an_answer_for_agents_and_back() {
     s.keys("n").await;
     assert!(s.scene.shows("─ Note ─"), "every note begins private");
     s.type_text("for agents").await;
+    s.keys("ctrl-p esc").await;
+    assert!(s.scene.shows("ctrl-p makes it public again"), "{}", s.scene.text());
+    s.keys("n").await;
+    assert!(s.scene.shows("─ Note ─"), "and is private again when it is gone on with");
     s.keys("ctrl-p ctrl-s").await;
     let notes = s.test.engine.feedback(&FeedbackId::trusted("a")).await.unwrap().notes;
     let kept: Vec<_> = notes.iter().map(|n| (n.content.as_str(), n.public)).collect();
