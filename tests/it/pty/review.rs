@@ -62,7 +62,7 @@ fn a_review_outlives_a_kill_and_publishes_exactly_what_was_kept() {
     t.wait_for("Only the last one");
     t.send("p");
     // Said at the end of the run; that the branch was made is told before.
-    t.wait_for("Draft 1 for billing: branch patchwork/only-the-last-one");
+    t.wait_for("Draft 1 for billing: branch");
     t.send("q");
     t.assert_ended_well();
     let branch = branches(&repository);
