@@ -65,7 +65,7 @@ impl Writing<'_> {
                     .into(),
             )),
             Some(_) => {
-                Err(StoreError::Conflict("a draft of this report is running: wait for it, or cancel it first".into()))
+                Err(StoreError::Conflict("a draft of this report is running: wait for it, or stop it first (`x` on the screen, `patchwork discard REPORT --stop`)".into()))
             }
         }
     }

@@ -273,6 +273,27 @@ async fn killed_and_discarded_it_leaves_nothing() {
     assert_eq!(draft.left(), Vec::<String>::new());
 }
 
+/// Whoever has the database may stop it: the process that is at work hears of it.
+#[tokio::test]
+async fn it_is_stopped_from_another_process_and_leaves_nothing() {
+    let world = World::open().await;
+    let dir = tempfile::tempdir().unwrap();
+    let program = stands_still_once(dir.path());
+    let home = home_in(&world, &by_program(&program));
+    let mut draft = Draft::start(world, home).await;
+    let pids = standing_still(dir.path()).await;
+    assert_eq!(draft.again(&["discard", &draft.report, "--stop"]).await, Some(0));
+    until_dead(pids).await;
+    let ended = blocking(move || draft.running.wait().map(|status| (status, draft))).await;
+    let (status, draft) = ended.unwrap();
+    assert!(!status.success(), "{status}");
+    until_clean(&draft.home).await;
+    let run = draft.run().await;
+    assert_eq!(draft.home.json(&["drafts", "--json"])[0]["state"], "cancelled");
+    assert_eq!(draft.again(&["discard", &run, "--stop"]).await, Some(4), "it is over");
+    assert_eq!(draft.again(&["discard", &draft.report, "--stop"]).await, Some(4));
+}
+
 /// What was cancelled by somebody with another cache, or by an older program, is found when the next owner starts.
 #[tokio::test]
 async fn what_nobody_owns_is_cleared_away_at_the_next_start() {

@@ -87,7 +87,7 @@ fn a_change_that_nobody_wants_is_gone() {
     t.send("x");
     t.wait_for("Discard this change?");
     t.send("y");
-    t.wait_for("was cancelled");
+    t.wait_for("was discarded");
     t.send("q");
     t.assert_ended_well();
     assert_eq!(branches(&repository), "");
