@@ -61,7 +61,7 @@ async fn one_report_has_one_running_draft() {
     for force in [false, true] {
         let refused = world.start(&id, force).await.unwrap_err();
         assert_eq!(refused.kind, RefusalKind::Conflict);
-        assert!(refused.detail.contains("running") && refused.detail.contains("cancel"), "{refused:?}");
+        assert!(refused.detail.contains("running") && refused.detail.contains("--stop"), "{refused:?}");
     }
     cancel(&world.engine, &draft).await;
     world.end_of(&draft).await;
