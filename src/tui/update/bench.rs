@@ -90,6 +90,12 @@ pub(super) fn turn_over(model: &mut Model) {
             if over { "This run left no change: the end of its page says why" } else { "There is no change yet" };
         return model.say(Mood::Plain, said);
     }
+    if model.drafts.focus == DraftsFocus::List {
+        // The run is beside the list, and says that this key shows its change.
+        super::drafts::open(model);
+        model.drafts.bench.page = Page::Change;
+        return;
+    }
     let bench = &mut model.drafts.bench;
     bench.page = match bench.page {
         Page::Run => Page::Change,

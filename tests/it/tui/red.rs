@@ -53,6 +53,15 @@ fn red(w: u16, h: u16) -> Sitting {
 }
 
 #[test]
+fn what_is_said_of_a_key_beside_the_list_is_true_there() {
+    let mut s = red(120, 40);
+    s.keys("esc");
+    assert!(s.scene.shows("v shows the change, P there publishes it"), "{}", s.scene.text());
+    s.keys("v");
+    assert!(s.scene.shows("only P publishes this"), "{}", s.scene.text());
+}
+
+#[test]
 fn the_run_marks_the_stage_that_failed() {
     let mut s = red(120, 40);
     s.keys("v");
