@@ -3,7 +3,7 @@
 
 use super::exit::Code;
 use super::out::Out;
-use super::publish::waiting;
+use super::publish::{Meant, meant, waiting};
 use super::setup::{Global, Setup};
 use crate::domain::id::DraftId;
 use crate::engine::{Engine, new_command_id};
@@ -55,12 +55,11 @@ async fn discard(engine: &Engine, setup: &Setup, args: &Args) -> anyhow::Result<
 
 /// The draft that a person means by its id, or by its report's when one of that is not over.
 async fn active(engine: &Engine, part: &str) -> anyhow::Result<DraftId> {
-    let not_found = match engine.find_draft(part).await {
-        Err(refusal) if refusal.kind == RefusalKind::NotFound => refusal,
-        found => return Ok(found?),
+    let drafts = match meant(engine, part).await? {
+        Meant::Draft(draft) => return Ok(draft),
+        Meant::DraftsOfReport(drafts) => drafts,
     };
-    let Ok(feedback) = engine.find_feedback(part).await else { return Err(not_found.into()) };
-    let active = engine.drafts(Some(&feedback)).await?.into_iter().find(|draft| !draft.state.is_over());
+    let active = drafts.into_iter().find(|draft| !draft.state.is_over());
     active.map(|draft| draft.id).ok_or_else(|| {
         Refusal::new(RefusalKind::Conflict, "no draft of this report is being made or waits for a review").into()
     })

@@ -7,6 +7,7 @@ use super::setup::{Global, Setup};
 use super::stdin;
 use super::table::counted;
 use crate::domain::diff::{Diff, FileDiff};
+use crate::domain::draft::Draft;
 use crate::domain::id::DraftId;
 use crate::domain::review::{Choices, Dropped};
 use crate::engine::{Engine, new_command_id};
@@ -117,15 +118,29 @@ fn dropped(diff: &Diff, part: &str) -> Result<Vec<Dropped>, Usage> {
 
 /// The draft that a person means by its id, or by its report's when a change of that waits, or a run of it whose process is gone.
 pub(super) async fn waiting(engine: &Engine, part: &str) -> anyhow::Result<DraftId> {
-    let not_found = match engine.find_draft(part).await {
-        Err(refusal) if refusal.kind == RefusalKind::NotFound => refusal,
-        found => return Ok(found?),
+    let drafts = match meant(engine, part).await? {
+        Meant::Draft(draft) => return Ok(draft),
+        Meant::DraftsOfReport(drafts) => drafts,
     };
-    let Ok(feedback) = engine.find_feedback(part).await else { return Err(not_found.into()) };
-    for draft in engine.drafts(Some(&feedback)).await? {
+    for draft in drafts {
         if is_waiting(&draft) || engine.is_abandoned(&draft.id).await {
             return Ok(draft.id);
         }
     }
     Err(Refusal::new(RefusalKind::Conflict, "no draft of this report waits for a review").into())
+}
+
+/// What a part of an id stands for.
+pub(super) enum Meant {
+    Draft(DraftId),
+    DraftsOfReport(Vec<Draft>),
+}
+
+pub(super) async fn meant(engine: &Engine, part: &str) -> anyhow::Result<Meant> {
+    let not_found = match engine.find_draft(part).await {
+        Err(refusal) if refusal.kind == RefusalKind::NotFound => refusal,
+        found => return Ok(Meant::Draft(found?)),
+    };
+    let Ok(feedback) = engine.find_feedback(part).await else { return Err(not_found.into()) };
+    Ok(Meant::DraftsOfReport(engine.drafts(Some(&feedback)).await?))
 }

@@ -23,7 +23,6 @@ fn blocks<'a>(text: &'a str, info: &str) -> Vec<&'a str> {
     text.split(fence.as_str()).skip(1).map(|rest| rest.split("\n```\n").next().unwrap()).collect()
 }
 
-/// A port that nobody has just now.
 /// A port that nobody has, and that the system gives to nobody who asks for any: tests beside this one do all the time.
 fn free_port() -> u16 {
     let first = 20_000 + std::process::id() % 8_000;

@@ -100,7 +100,7 @@ impl Snapshot {
 
     /// Why a path may not be made, if a file, or a directory that one is in, has it or one above it in another spelling. Asked only
     /// for paths that are not there, so a large repository is seldom looked through.
-    pub(super) fn twin(&self, path: &RepoPath) -> Option<Existing> {
+    fn twin(&self, path: &RepoPath) -> Option<Existing> {
         let parts: Vec<&str> = path.as_str().split('/').collect();
         let is_twin = |file: &TrackedFile| {
             let pairs = file.path.as_str().split('/').zip(&parts);
